@@ -1,0 +1,91 @@
+"""Settings: where things live, and each choice of the model and its training, once.
+
+Everything here is frozen; a run's ``config.json`` is one :class:`RunSettings`, so that a run can
+be repeated from that file alone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PARTS: dict[str, tuple[bool, bool]] = {  # name: (text given, graph given)
+    "baseline": (False, False),
+    "+tl": (True, False),
+    "+gnn": (False, True),
+    "+tl+gnn": (True, True),
+}
+Parts = Literal["baseline", "+tl", "+gnn", "+tl+gnn"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def home() -> Path:
+    """The folder that holds data/ and models/: FINREC_HOME, by default the project's own."""
+    return Path(os.environ.get("FINREC_HOME") or Path(__file__).parent.parent)
+
+
+def data_dir() -> Path:
+    """Where snapshots, the inbox, caches and the app's own database live."""
+    return home() / "data"
+
+
+def models_dir() -> Path:
+    """Where runs live."""
+    return home() / "models"
+
+
+def text_model_dir() -> Path | None:
+    """Folder of the text encoder's weights, from FINREC_TEXT_MODEL; None: the packaged MiniLM."""
+    named = os.environ.get("FINREC_TEXT_MODEL")
+    return Path(named) if named else None
+
+
+class Frozen(BaseModel):
+    """Base of all settings: immutable, and an unknown name is an error rather than ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSettings(Frozen):
+    """Shape of the fused network."""
+
+    width: int = Field(128, ge=8, le=1024, description="D, width of every vector")
+    layers: int = Field(2, ge=1, le=12, description="N, encoder layers over the events")
+    decoder_layers: int = Field(1, ge=0, le=6, description="M, decoder layers (0: none)")
+    heads: int = Field(2, ge=1, le=16, description="H, attention heads; must divide width")
+    inner: int = Field(4, ge=1, le=8, description="feed-forward width as a multiple of width")
+    dropout: float = Field(0.3, ge=0, lt=1, description="on inputs, attention output and FFN")
+    length: int = Field(50, ge=2, le=1000, description="most recent events read")
+    pre_norm: bool = Field(True, description="normalise before each sub-layer; False: after it")
+    graph_kind: Literal["gcn", "gat", "gatv2", "lightgcn"] = Field(
+        "gcn", description="aggregation of the graph network"
+    )
+    graph_layers: int = Field(2, ge=1, le=4, description="hops over the customer-product graph")
+
+
+class TrainSettings(Frozen):
+    """How weights are learned."""
+
+    epochs: int = Field(20, ge=1, le=1000, description="most passes over the customers")
+    batch: int = Field(256, ge=1, le=65536, description="customers in a batch")
+    rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of steps with a rising rate")
+    patience: int = Field(4, ge=1, le=100, description="epochs without a gain before stopping")
+    minutes: float = Field(20.0, gt=0, description="no new epoch is begun after this time")
+    seed: int = Field(0, ge=0, description="of weights, batches and dropout")
+
+
+class RunSettings(Frozen):
+    """All that a training run is told."""
+
+    snapshot: str = Field(description="name@hash of the snapshot it learns from")
+    protocol: Literal["R1", "R2"] = Field("R2", description="how data are held out")
+    parts: Parts = Field("+tl+gnn", description="which of the ablation's parts are in")
+    preset: str = "standard"
+    device: Device = "auto"
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()

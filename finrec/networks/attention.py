@@ -1,0 +1,194 @@
+"""Attention, feed-forward and the sinusoid of the behaviour and the text Transformer.
+
+Equations are those of Li & Song (2024), section "Transformer Model", numbered in order of
+appearance: (1) embedding plus position, (2) and (3) sinusoid, (4) and (5) encoder layer,
+(6) attention, (7) multi-head attention, (8) feed-forward network.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def sinusoid(positions: int, width: int) -> Tensor:
+    """Sinusoidal position vectors, float32 [positions, width]. Eq. (2) and (3).
+
+    Even columns hold the sine, odd ones the cosine. Works for an odd width too.
+    """
+    place = torch.arange(positions, dtype=torch.float64)[:, None]
+    pair = torch.arange(0, width, 2, dtype=torch.float64)
+    angle = place / 10000 ** (pair / width)  # [positions, ceil(D / 2)]
+    table = torch.zeros(positions, width, dtype=torch.float64)
+    table[:, 0::2] = torch.sin(angle)
+    table[:, 1::2] = torch.cos(angle)[:, : width // 2]
+    return table.float()
+
+
+class MultiHeadAttention(nn.Module):
+    """Scaled dot-product attention in H heads. Eq. (6) and (7).
+
+    ``forward`` runs the fused kernel; ``weights`` recomputes the attention weights that it used,
+    for explanations (a test compares the two).
+
+    Args:
+        width: D; must be a multiple of ``heads``.
+        heads: H.
+        dropout: on attention weights, in training.
+
+    Shapes: queries [B, Q, D], keys and values from memory [B, M, D] -> [B, Q, D].
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width {width} is not a multiple of heads {heads}")
+        self.heads = heads
+        self.dropout = dropout
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+
+    def _split(self, x: Tensor) -> Tensor:
+        batch, tokens, width = x.shape
+        return x.view(batch, tokens, self.heads, width // self.heads).transpose(1, 2)
+
+    def forward(
+        self, x: Tensor, memory: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """Attend from x to memory.
+
+        Args:
+            x: [B, Q, D].
+            memory: [B, M, D].
+            mask: bool, True where a query may look; broadcastable to [B, H, Q, M].
+            causal: token i looks at memory tokens up to i; instead of ``mask``.
+        """
+        mixed = F.scaled_dot_product_attention(
+            self._split(self.query(x)),
+            self._split(self.key(memory)),
+            self._split(self.value(memory)),
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=causal,
+        )  # [B, H, Q, K]
+        return self.output(mixed.transpose(1, 2).flatten(2))  # [B, Q, D]
+
+    def weights(
+        self, x: Tensor, memory: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """The output of ``forward`` without dropout, and the weights [B, H, Q, M] it used."""
+        query, key = self._split(self.query(x)), self._split(self.key(memory))
+        logits = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # [B, H, Q, M]
+        if causal:
+            mask = torch.ones(logits.shape[-2:], dtype=torch.bool, device=x.device).tril()
+        if mask is not None:
+            logits = logits.masked_fill(~mask, float("-inf"))
+        share = logits.softmax(-1)
+        mixed = share @ self._split(self.value(memory))  # [B, H, Q, K]
+        return self.output(mixed.transpose(1, 2).flatten(2)), share
+
+
+class FeedForward(nn.Sequential):
+    """Position-wise network. Eq. (8) with the activation that the paper's text names.
+
+    Differs from the paper: its printed formula leaves the activation out, its text has one (ReLU
+    or GELU); without it the layer would be a single linear map. GELU here.
+    """
+
+    def __init__(self, width: int, inner: int, dropout: float) -> None:
+        super().__init__(
+            nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width)
+        )
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward, each with residual and layer norm. Eq. (4) and (5).
+
+    Args:
+        pre_norm: normalise the input of each sub-layer (needs no warm-up, the default); False
+            normalises after the residual sum, as the paper prints.
+    """
+
+    def __init__(
+        self, width: int, heads: int, inner: int, dropout: float, pre_norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.attention = MultiHeadAttention(width, heads, dropout)
+        self.network = FeedForward(width, inner, dropout)
+        self.attention_norm = nn.LayerNorm(width)
+        self.network_norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = True) -> Tensor:
+        """[B, T, D] -> [B, T, D]."""
+        return self._residual(x, lambda y: self.attention(y, y, mask, causal))
+
+    def explain(
+        self, x: Tensor, mask: Tensor | None = None, causal: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """The same output, and attention weights [B, H, T, T]."""
+        kept = []
+
+        def attend(y: Tensor) -> Tensor:
+            out, share = self.attention.weights(y, y, mask, causal)
+            kept.append(share)
+            return out
+
+        return self._residual(x, attend), kept[0]
+
+    def _residual(self, x: Tensor, attend) -> Tensor:
+        if self.pre_norm:
+            x = x + self.dropout(attend(self.attention_norm(x)))
+            return x + self.dropout(self.network(self.network_norm(x)))
+        x = self.attention_norm(x + self.dropout(attend(x)))
+        return self.network_norm(x + self.dropout(self.network(x)))
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention of the queries, attention to the encoder, feed-forward, each with residual.
+
+    Source: the paper's decoder of M layers with three sub-layers each (after Eq. (8)).
+
+    Shapes: queries [B, Q, D], memory [B, M, D] -> [B, Q, D].
+    """
+
+    def __init__(
+        self, width: int, heads: int, inner: int, dropout: float, pre_norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.pre_norm = pre_norm
+        self.own = MultiHeadAttention(width, heads, dropout)
+        self.cross = MultiHeadAttention(width, heads, dropout)
+        self.network = FeedForward(width, inner, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, memory: Tensor, causal: bool = True) -> Tensor:
+        """Query i sees queries and memory tokens up to i when causal."""
+        x = self._sub(0, x, lambda y: self.own(y, y, causal=causal))
+        x = self._sub(1, x, lambda y: self.cross(y, memory, causal=causal))
+        return self._sub(2, x, self.network)
+
+    def explain(self, x: Tensor, memory: Tensor, causal: bool = True) -> tuple[Tensor, Tensor]:
+        """The same output, and the attention to the encoder [B, H, Q, M]."""
+        kept = []
+
+        def attend(y: Tensor) -> Tensor:
+            out, share = self.cross.weights(y, memory, causal=causal)
+            kept.append(share)
+            return out
+
+        x = self._sub(0, x, lambda y: self.own.weights(y, y, causal=causal)[0])
+        x = self._sub(1, x, attend)
+        return self._sub(2, x, self.network), kept[0]
+
+    def _sub(self, index: int, x: Tensor, sub_layer) -> Tensor:
+        if self.pre_norm:
+            return x + self.dropout(sub_layer(self.norms[index](x)))
+        return self.norms[index](x + self.dropout(sub_layer(x)))

@@ -1,0 +1,193 @@
+"""The one interface that every method meets, and what it is given: customers as known at a moment.
+
+Shapes: B customers, E events of those customers, N products of the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME, DataError
+
+KINDS = ("acquired", "dropped", "rated", "traded", "other")  # index = code in Cohort.kinds
+SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Products in a fixed order; a product's index is its column in every score matrix.
+
+    Args:
+        table: one row a product: PRODUCT, NAME, DESCRIPTION and attributes.
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Product ids, object [N]."""
+        return self.table[PRODUCT].to_numpy(dtype=object)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def index(self, ids: Sequence[str] | pd.Series | np.ndarray) -> np.ndarray:
+        """Indices of product ids, int64 [len(ids)]; -1 where the catalogue lacks the product."""
+        return pd.Index(self.table[PRODUCT]).get_indexer(pd.Index(ids))
+
+    def position(self, product: str) -> int:
+        """Index of one product.
+
+        Raises:
+            DataError: when the catalogue has no such product.
+        """
+        found = int(self.index([product])[0])
+        if found < 0:
+            raise DataError(
+                f"Product {product!r} is not in this catalogue of {len(self)} products; "
+                "check the id, or ingest data that lists it and train again."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Customers with what was known of each at a moment: events in order and attributes.
+
+    Histories are stored end to end: customer b's events are ``offsets[b]:offsets[b + 1]``.
+
+    Args:
+        ids: customer ids, object [B].
+        offsets: int64 [B + 1].
+        products: catalogue index of each event, int64 [E].
+        kinds: code in KINDS, int64 [E].
+        times: seconds since 1970-01-01, int64 [E].
+        amounts: float32 [E], NaN where unknown.
+        asof: the moment of recommendation, seconds, int64 [B].
+        profile: attributes, one row a customer [B rows]; NaN where unknown.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    products: np.ndarray
+    kinds: np.ndarray
+    times: np.ndarray
+    amounts: np.ndarray
+    asof: np.ndarray
+    profile: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of events of each customer, int64 [B]."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray | slice | Sequence[int]) -> Cohort:
+        """The customers at these rows, in this order."""
+        chosen = np.arange(len(self))[rows]
+        lengths = self.lengths[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        events = np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        return Cohort(
+            ids=self.ids[chosen],
+            offsets=offsets,
+            products=self.products[events],
+            kinds=self.kinds[events],
+            times=self.times[events],
+            amounts=self.amounts[events],
+            asof=self.asof[chosen],
+            profile=self.profile.iloc[chosen].reset_index(drop=True),
+        )
+
+    def rows(self) -> np.ndarray:
+        """Row of the customer that each event belongs to, int64 [E]."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def seen(self, n_products: int) -> np.ndarray:
+        """Which products are in each history, bool [B, N]."""
+        mask = np.zeros((len(self), n_products), dtype=bool)
+        mask[self.rows(), self.products] = True
+        return mask
+
+    def held(self, n_products: int) -> np.ndarray:
+        """Which products are held now: the last acquired/dropped event acquired it, bool [B, N]."""
+        mask = np.zeros((len(self), n_products), dtype=bool)
+        rows = self.rows()
+        change = self.kinds <= 1  # acquired or dropped; a later event overwrites an earlier one
+        mask[rows[change], self.products[change]] = self.kinds[change] == 0
+        return mask
+
+
+def cohort(
+    ids: Sequence[str] | np.ndarray,
+    events: pd.DataFrame,
+    customers: pd.DataFrame,
+    catalogue: Catalogue,
+    asof: np.ndarray | pd.Timestamp,
+) -> Cohort:
+    """Customers ``ids`` (in this order, unknown ones have no history) with the given events.
+
+    Args:
+        ids: B customer ids; each at most once.
+        events: rows of the events table; all are used, so cut by time before.
+        customers: the customers table.
+        catalogue: events of products outside it are left out.
+        asof: one moment for all, or int64 seconds [B].
+    """
+    index = pd.Index(np.asarray(ids, dtype=object))
+    ours = events[events[CUSTOMER].isin(index)]
+    product = catalogue.index(ours[PRODUCT])
+    ours = ours[product >= 0]
+    row = index.get_indexer(pd.Index(ours[CUSTOMER]))
+    order = np.lexsort((ours[ORDER].to_numpy(), seconds(ours[TIME]), row))
+    ours, row = ours.iloc[order], row[order]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(index)))])
+    attributes = customers.set_index(CUSTOMER).reindex(index).reset_index(drop=True)
+    when = asof if isinstance(asof, np.ndarray) else np.full(len(index), _second(asof))
+    return Cohort(
+        ids=index.to_numpy(dtype=object),
+        offsets=offsets.astype(np.int64),
+        products=product[product >= 0][order].astype(np.int64),
+        kinds=kind_codes(ours[KIND]),
+        times=seconds(ours[TIME]),
+        amounts=ours[AMOUNT].to_numpy(dtype=np.float32),
+        asof=when.astype(np.int64),
+        profile=attributes,
+    )
+
+
+def seconds(times: pd.Series) -> np.ndarray:
+    """Seconds since 1970-01-01, int64, of a datetime column."""
+    return times.to_numpy().astype("datetime64[s]").astype(np.int64)
+
+
+def _second(moment: pd.Timestamp) -> int:
+    return int(pd.Timestamp(moment).timestamp())
+
+
+def kind_codes(kinds: pd.Series) -> np.ndarray:
+    """Code in KINDS of each event kind, int64; kinds of a source's own become ``other``."""
+    codes = pd.Index(KINDS).get_indexer(pd.Index(kinds.astype(str)))
+    return np.where(codes < 0, len(KINDS) - 1, codes).astype(np.int64)
+
+
+class Scorer(Protocol):
+    """What evaluation, policy, re-ranking and batch scoring know of a method: its scores."""
+
+    def score(self, customers: Cohort) -> np.ndarray:
+        """How well each product fits each customer, float32 [B, N]; larger is better.
+
+        Customers never seen in training and customers without events are served, from
+        attributes or, failing that, from what is popular. Every value is finite.
+        """
+        ...
+
+
+__all__ = ["ACQUIRED", "KINDS", "Catalogue", "Cohort", "Scorer", "cohort", "kind_codes", "seconds"]

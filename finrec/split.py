@@ -1,0 +1,255 @@
+"""Cut a data set into what is learned from and what is held out, without leaking either way.
+
+Protocol R1 (:func:`leave_one_out`): a customer's last event is test, the one before validation.
+It leaks time: a product's popularity after the test event of one customer is known through the
+others. It is kept because published figures use it.
+Protocol R2 (:func:`by_time`): one date for everybody. Settings are chosen with a model that has
+seen nothing after date A; the tested model is fitted again, with those settings, on everything
+before date B.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from finrec.schema import BASKET, CUSTOMER, FOLD, ORDER, PRODUCT, TIME, DataError, Dataset
+from finrec.scorer import Catalogue, Cohort, cohort, seconds
+
+FoldName = Literal["valid", "test"]
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Held-out cases: for each, the customer as known before and what was then acquired.
+
+    Args:
+        customers: C customers, each as known just before the case; an id may stand more than
+            once (one case a basket).
+        offsets: int64 [C + 1] into ``relevant``.
+        relevant: catalogue index of each product acquired, int64.
+        allowed: bool [C, N], what could be offered, where the source says so; else None.
+    """
+
+    customers: Cohort
+    offsets: np.ndarray
+    relevant: np.ndarray
+    allowed: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    def take(self, rows: np.ndarray) -> Cases:
+        """The cases at these rows, in this order."""
+        chosen = np.arange(len(self))[rows]
+        lengths = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        index = np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        allowed = None if self.allowed is None else self.allowed[chosen]
+        return Cases(self.customers.take(chosen), offsets, self.relevant[index], allowed)
+
+    def relevance(self, n_products: int) -> np.ndarray:
+        """What was acquired, bool [C, N]."""
+        mask = np.zeros((len(self), n_products), dtype=bool)
+        mask[np.repeat(np.arange(len(self)), np.diff(self.offsets)), self.relevant] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one evaluation may learn from (``train``, a part of the events table) and its cases."""
+
+    train: pd.DataFrame
+    cases: Cases
+    until: pd.Timestamp
+
+
+@dataclass(frozen=True)
+class Split:
+    """Validation and test folds of a data set under one protocol.
+
+    Args:
+        protocol: R1 or R2.
+        description: one sentence for people, with the dates.
+        catalogue: order of products in every score matrix.
+        customers: the customers table.
+        valid: settings are chosen here.
+        test: looked at once.
+        repeatable: whether products in the history may be offered again.
+    """
+
+    protocol: str
+    description: str
+    catalogue: Catalogue
+    customers: pd.DataFrame
+    valid: Fold
+    test: Fold
+    repeatable: bool
+
+    def fold(self, name: FoldName) -> Fold:
+        """The fold of that name."""
+        return self.valid if name == "valid" else self.test
+
+
+def split(dataset: Dataset, protocol: str | None = None) -> Split:
+    """Split by the protocol given, or by the data set's own headline protocol."""
+    chosen = protocol or dataset.info.protocol
+    if chosen == "R1":
+        return leave_one_out(dataset)
+    if chosen != "R2":
+        raise DataError(f"Protocol {chosen!r} is unknown; choose R1 or R2.")
+    if FOLD in dataset.events.columns:
+        return declared(dataset)
+    return by_time(dataset, *_dates(dataset))
+
+
+def _dates(dataset: Dataset) -> tuple[pd.Timestamp, pd.Timestamp]:
+    if len(dataset.info.split) == 2:
+        first, second = dataset.info.split
+        return pd.Timestamp(first), pd.Timestamp(second)
+    # No dates given: the last tenth of events is test, the tenth before it validation.
+    times = dataset.events[TIME].sort_values()
+    if len(times) < 10 or times.iloc[0] == times.iloc[-1]:
+        raise DataError(
+            f"{dataset.info.name} has {len(times)} events on too few dates to split by time; "
+            "a split needs at least ten events on at least three dates."
+        )
+    cuts = [times.iloc[int(len(times) * share)].normalize() for share in (0.8, 0.9)]
+    dates = np.sort(times.dt.normalize().unique())
+    later = [d for d in dates if d > dates[0]]
+    valid = max(cuts[0], pd.Timestamp(later[0]))
+    after = [d for d in dates if d > valid]
+    if not after:
+        raise DataError(
+            f"{dataset.info.name} has events on {len(dates)} dates only; a split by time needs "
+            "at least three."
+        )
+    return valid, max(cuts[1], pd.Timestamp(after[0]))
+
+
+def leave_one_out(dataset: Dataset) -> Split:
+    """Protocol R1: last event test, last but one validation, for customers with three or more."""
+    events = dataset.events.sort_values([CUSTOMER, TIME, ORDER], kind="stable")
+    from_end = events.groupby(CUSTOMER, sort=False).cumcount(ascending=False).to_numpy()
+    count = events.groupby(CUSTOMER, sort=False)[PRODUCT].transform("size").to_numpy()
+    long_enough = count >= 3
+    if not long_enough.any():
+        raise DataError(
+            f"No customer of {dataset.info.name} has three events, which leaving one out needs; "
+            "use protocol R2."
+        )
+    last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
+    train = events[~(last | before)]
+    catalogue = Catalogue(dataset.products)
+    until = pd.Timestamp(train[TIME].max())
+    folds = []
+    for held_out, known in ((before, train), (last, events[~last])):
+        target = events[held_out]
+        customers = cohort(
+            target[CUSTOMER].to_numpy(),
+            known,
+            dataset.customers,
+            catalogue,
+            seconds(target[TIME]),
+        )
+        cases = Cases(
+            customers, np.arange(len(target) + 1), catalogue.index(target[PRODUCT]).astype(np.int64)
+        )
+        folds.append(Fold(train, cases, until))
+    return Split(
+        "R1",
+        f"Leave one out: the last event of each of {int(last.sum()):,} customers is test, the one "
+        "before it validation; times overlap between customers.",
+        catalogue,
+        dataset.customers,
+        folds[0],
+        folds[1],
+        dataset.info.repeatable,
+    )
+
+
+def by_time(dataset: Dataset, valid_from: pd.Timestamp, test_from: pd.Timestamp) -> Split:
+    """Protocol R2: validation from date A, test from date B, the same for everybody."""
+    times = dataset.events[TIME]
+    fold = np.where(times < valid_from, "train", np.where(times < test_from, "valid", "test"))
+    return _temporal(dataset, dataset.events.assign(**{FOLD: fold}), valid_from, test_from)
+
+
+def declared(dataset: Dataset) -> Split:
+    """Protocol R2 with the source's own split, told by the column FOLD."""
+    events = dataset.events
+    starts = events.groupby(FOLD)[TIME].min()
+    for name in ("train", "valid", "test"):
+        if name not in starts.index:
+            raise DataError(f"Column fold of {dataset.info.name} never says {name!r}; add it.")
+    return _temporal(dataset, events, starts["valid"], starts["test"])
+
+
+def _temporal(
+    dataset: Dataset, events: pd.DataFrame, valid_from: pd.Timestamp, test_from: pd.Timestamp
+) -> Split:
+    catalogue = Catalogue(dataset.products)
+    folds = {}
+    for name, known_folds, moment in (
+        ("valid", ["train"], valid_from),
+        ("test", ["train", "valid"], test_from),
+    ):
+        known = events[events[FOLD].isin(known_folds)]
+        held_out = events[(events[FOLD] == name) & (events["kind"] != "dropped")]
+        if held_out.empty or known.empty:
+            raise DataError(
+                f"The split of {dataset.info.name} at {valid_from:%Y-%m-%d} and "
+                f"{test_from:%Y-%m-%d} leaves no events to {name if len(known) else 'learn from'}; "
+                "choose other dates."
+            )
+        cases = _cases(dataset, known, held_out, catalogue, moment)
+        folds[name] = Fold(known.drop(columns=FOLD), cases, moment)
+    return Split(
+        "R2",
+        f"By time: settings chosen on {valid_from:%Y-%m-%d} to {test_from:%Y-%m-%d} with what was "
+        f"known before, tested once on what came after {test_from:%Y-%m-%d}.",
+        catalogue,
+        dataset.customers,
+        folds["valid"],
+        folds["test"],
+        dataset.info.repeatable,
+    )
+
+
+def _cases(
+    dataset: Dataset,
+    known: pd.DataFrame,
+    held_out: pd.DataFrame,
+    catalogue: Catalogue,
+    moment: pd.Timestamp,
+) -> Cases:
+    unit = BASKET if BASKET in held_out.columns else CUSTOMER
+    first = held_out.drop_duplicates(unit).sort_values([TIME, ORDER], kind="stable")
+    row = pd.Index(first[unit]).get_indexer(pd.Index(held_out[unit]))
+    pairs = pd.DataFrame({"row": row, "product": catalogue.index(held_out[PRODUCT])})
+    pairs = pairs.drop_duplicates().sort_values(["row", "product"])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(pairs["row"], minlength=len(first)))])
+    people = first[CUSTOMER].drop_duplicates()
+    distinct = cohort(people.to_numpy(), known, dataset.customers, catalogue, moment)
+    customers = distinct.take(pd.Index(people).get_indexer(pd.Index(first[CUSTOMER])))
+    allowed = None
+    if dataset.candidates is not None and unit == BASKET:
+        listed = dataset.candidates
+        where = pd.Index(first[BASKET]).get_indexer(pd.Index(listed[BASKET]))
+        inside = where >= 0
+        if inside.any():
+            allowed = np.zeros((len(first), len(catalogue)), dtype=bool)
+            allowed[where[inside], catalogue.index(listed[PRODUCT])[inside]] = True
+            # A case without a list is offered everything.
+            allowed[~allowed.any(axis=1)] = True
+    return Cases(
+        customers, offsets.astype(np.int64), pairs["product"].to_numpy(dtype=np.int64), allowed
+    )
+
+
+def with_catalogue(cases: Cases, allowed: np.ndarray | None) -> Cases:
+    """The same cases with another set of products that may be offered."""
+    return replace(cases, allowed=allowed)

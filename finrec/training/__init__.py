@@ -1,0 +1,1 @@
+"""Losses, the one training loop, checkpoints and background jobs."""

@@ -1,0 +1,81 @@
+"""Training losses over the whole catalogue, without keeping the whole logit matrix.
+
+Shapes: S training targets of a step, N products, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CHUNK = 1024  # rows of logits in memory at once: 1024 x 12,101 floats are 50 MB
+
+
+class _SoftmaxOverCatalogue(torch.autograd.Function):
+    """Mean cross-entropy of ``scale * states @ products.T + bias``.
+
+    The gradient is taken chunk by chunk in the forward pass, while the logits are at hand: three
+    matrix products a chunk, no recomputation, and memory of one chunk.
+    """
+
+    @staticmethod
+    def forward(ctx, states, products, bias, targets, weights, smoothing):  # noqa: ANN001
+        count, n_products = len(states), len(products)
+        grad_states = torch.empty_like(states)
+        grad_products = torch.zeros_like(products)
+        grad_bias = torch.zeros_like(bias)
+        total = states.new_zeros(())
+        norm = weights.sum()
+        for start in range(0, count, CHUNK):
+            rows = slice(start, min(start + CHUNK, count))
+            logits = torch.addmm(bias, states[rows], products.T)  # [chunk, N]
+            top = logits.amax(1, keepdim=True)
+            picked = logits.gather(1, targets[rows, None])[:, 0]
+            mean = logits.mean(1) if smoothing else picked
+            share = logits.sub_(top).exp_()
+            sums = share.sum(1)
+            log_norm = sums.log() + top[:, 0]
+            nll = log_norm - (1 - smoothing) * picked - smoothing * mean
+            weight = weights[rows] / norm
+            total += (nll * weight).sum()
+            # d nll / d logits = softmax - (1 - smoothing) one_hot - smoothing / N
+            share.mul_((weight / sums)[:, None])
+            if smoothing:
+                share.sub_((weight * (smoothing / n_products))[:, None])
+            share.scatter_add_(1, targets[rows, None], (-(1 - smoothing) * weight)[:, None])
+            torch.mm(share, products, out=grad_states[rows])
+            grad_products.addmm_(share.T, states[rows])
+            grad_bias += share.sum(0)
+        ctx.save_for_backward(grad_states, grad_products, grad_bias)
+        return total
+
+    @staticmethod
+    def backward(ctx, grad):  # noqa: ANN001
+        states, products, bias = ctx.saved_tensors
+        return grad * states, grad * products, grad * bias, None, None, None
+
+
+def softmax_over_catalogue(
+    states: Tensor,
+    products: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+) -> Tensor:
+    """Weighted mean cross-entropy of the acquired product against the whole catalogue.
+
+    Source: full softmax as in BERT4Rec and later SASRec variants; gradient in the forward pass as
+    in Wijmans et al. (2024), "Cut Your Losses in Large-Vocabulary Language Models".
+
+    Args:
+        states: customer vectors, float [S, D].
+        products: product vectors, float [N, D].
+        bias: one a product, float [N].
+        targets: index of the acquired product, int64 [S].
+        weights: one a target, float [S]; None: all equal.
+        smoothing: share of probability spread over the catalogue (label smoothing).
+    """
+    if weights is None:
+        weights = torch.ones(len(states), dtype=states.dtype, device=states.device)
+    return _SoftmaxOverCatalogue.apply(states, products, bias, targets, weights, smoothing)
