@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 SIZES = (512, 1024, 2048, 4096)  # edge of the square matrices
-SECONDS = 0.5  # per size
+SECONDS, FEWEST = 0.5, 3  # time and products per size, at least
 
 
 def matmul_gflops(device: str = "cpu") -> dict[str, float]:
@@ -29,9 +29,10 @@ def matmul_gflops(device: str = "cpu") -> dict[str, float]:
     rates = {}
     for n in SIZES:
         left, right = torch.rand(n, n, device=device), torch.rand(n, n, device=device)
-        best, until = float("inf"), time.perf_counter() + SECONDS
         left @ right  # the first call sets up threads and memory
-        while time.perf_counter() < until:
+        best, until, tries = float("inf"), time.perf_counter() + SECONDS, 0
+        while tries < FEWEST or time.perf_counter() < until:
+            tries += 1
             if device == "cuda":
                 torch.cuda.synchronize()
             began = time.perf_counter()
@@ -64,9 +65,10 @@ def machine() -> dict[str, object]:
 def main(wanted: list[str]) -> None:
     """Run the benchmarks and print the result."""
     names = sorted(file.stem for file in Path(__file__).parent.glob("bench_*.py"))
-    unknown = set(wanted) - {name.removeprefix("bench_") for name in names}
+    known = [name.removeprefix("bench_") for name in names]
+    unknown = set(wanted) - set(known)
     if unknown:
-        sys.exit(f"No benchmark {', '.join(sorted(unknown))}; there are: {', '.join(names)}.")
+        sys.exit(f"No benchmark {', '.join(sorted(unknown))}; there are: {', '.join(known) or 'none yet'}.")
     results: dict[str, object] = {"machine": machine()}
     for name in names:
         if not wanted or name.removeprefix("bench_") in wanted:
