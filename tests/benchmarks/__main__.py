@@ -68,7 +68,8 @@ def main(wanted: list[str]) -> None:
     known = [name.removeprefix("bench_") for name in names]
     unknown = set(wanted) - set(known)
     if unknown:
-        sys.exit(f"No benchmark {', '.join(sorted(unknown))}; there are: {', '.join(known) or 'none yet'}.")
+        listed = ", ".join(known) or "none yet"
+        sys.exit(f"No benchmark {', '.join(sorted(unknown))}; there are: {listed}.")
     results: dict[str, object] = {"machine": machine()}
     for name in names:
         if not wanted or name.removeprefix("bench_") in wanted:
