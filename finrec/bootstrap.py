@@ -133,12 +133,17 @@ def _write_stamp(venv: Path, keys: list[str]) -> None:
 def _installer(root: Path) -> list[str]:
     """The command that is pip for ``.venv``; makes the environment first where there is none."""
     python = venv_python(root)
-    if not os.access(python, os.X_OK):
+    if not (os.access(python, os.X_OK) and _is_new_enough(python)):
         _make_venv(root)
     own = [str(python), "-m", "pip"]
     if subprocess.run([*own, "--version"], capture_output=True).returncode == 0:
         return own
     return [BASE_PYTHON, "-m", "pip", "--python", str(python)]
+
+
+def _is_new_enough(python: Path) -> bool:
+    ask = "import sys; sys.exit(sys.version_info < (3, 11))"
+    return subprocess.run([str(python), "-I", "-c", ask], capture_output=True).returncode == 0
 
 
 def _make_venv(root: Path) -> None:

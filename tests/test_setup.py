@@ -137,6 +137,22 @@ def test_python_that_does_not_start_is_passed_over(project: Path) -> None:
     assert bootstrap.installed(project, "requirements.txt")
 
 
+def test_environment_without_pip_is_installed_into_from_outside(project: Path) -> None:
+    bare = [os.path.realpath(sys.executable), "-m", "venv", "--without-pip", ".venv"]
+    subprocess.run(bare, cwd=project, check=True)
+    answer = make(project, "setup", PYTHON=bare[0])
+    assert answer.returncode == 0, answer.stderr
+    assert bootstrap.installed(project, "requirements.txt")
+
+
+def test_environment_of_an_old_python_is_made_again(project: Path) -> None:
+    (project / ".venv" / "bin").mkdir(parents=True)
+    _script(project / ".venv" / "bin" / "python", "exit 1")
+    assert make(project, "setup").returncode == 0
+    assert bootstrap.installed(project, "requirements.txt")
+    assert subprocess.run([bootstrap.venv_python(project), "-c", ""]).returncode == 0
+
+
 def test_torch_is_installed_first() -> None:
     assert next(iter(bootstrap._steps(ROOT, "requirements-dev.txt"))) == ["torch==2.13.0"]
 
