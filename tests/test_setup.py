@@ -33,11 +33,16 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def outside_make() -> dict[str, str]:
+    """The environment without what the `make` that runs the tests left in it."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+
+
 def make(project: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", *arguments],
         cwd=project,
-        env={**os.environ, **environment},
+        env={**outside_make(), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -49,10 +54,13 @@ def test_setup_installs_once_and_again_when_requirements_change(project: Path) -
     first = make(project, "setup")
     assert first.returncode == 0, first.stderr
     assert "Installing requirements.txt" in first.stdout
-    began = time.monotonic()
-    second = make(project, "setup")
-    assert (second.returncode, second.stdout) == (0, "")
-    assert time.monotonic() - began < 2
+    seconds = []
+    for _ in range(3):
+        began = time.monotonic()
+        again = make(project, "setup")
+        seconds.append(time.monotonic() - began)
+        assert (again.returncode, again.stdout) == (0, "")
+    assert min(seconds) < 1
     assert "Installing requirements-dev.txt" in make(project, "setup-dev").stdout
     assert make(project, "setup").stdout == "", "development requirements include the others"
     (project / "requirements.txt").write_text("# something else\n")
@@ -82,7 +90,11 @@ def test_killed_install_leaves_no_stamp_and_is_begun_again(project: Path) -> Non
     )
     (project / "requirements.txt").write_text(f"finrec-slow @ {slow.as_uri()}\n")
     running = subprocess.Popen(
-        ["make", "setup"], cwd=project, start_new_session=True, stdout=subprocess.DEVNULL
+        ["make", "setup"],
+        cwd=project,
+        env=outside_make(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
     )
     try:
         for _ in range(600):
