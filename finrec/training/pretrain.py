@@ -1,0 +1,212 @@
+"""Pretraining of text encoders without labels: from scratch, or adapted to financial text.
+
+Stage "general" gives the paper's θ* = argmax over θ of Σ log P(y | x; θ) on a text D_s, where y
+are words hidden from x (MLM) or words predicted in a random order (PLM). Stage "adapt" goes on
+from given weights, for example MiniLM's, on financial text. Stage "finetune" is
+:mod:`finrec.training.finetune`; :func:`pretrain` runs any of the three by name.
+
+Adaptation is measured on held-out text, before and after. MiniLM comes without a word head, so a
+new one is first trained with the encoder frozen, on the very text of the adaptation, until its
+epochs end: what it reaches is the "before" that adaptation must beat ("frozen encoder"). A head
+trained on text of other domains gives a second, weaker "before" ("head on other text").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from finrec.features.text import model_folder
+from finrec.networks.language import LanguageModel, TextEncoder, TextShape
+from finrec.training import corpus, encoders, finetune
+from finrec.training.finetune import FinetuneSettings
+from finrec.training.text_job import TextJob, sources
+from finrec.training.text_loop import Progress
+from finrec.training.word_prediction import PretrainSettings, learn_words, measure
+
+Stage = Literal["general", "adapt", "finetune"]
+HEAD = "head.safetensors"
+
+
+def pretrain(
+    stage: Stage,
+    out: Path,
+    text: Sequence[Path],
+    start: Path | None = None,
+    settings: PretrainSettings | FinetuneSettings | None = None,
+    progress: Progress | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Run a stage of transfer learning; called again with the same arguments it goes on.
+
+    Args:
+        stage: "general", "adapt" or "finetune".
+        out: folder of the result, which :func:`finrec.features.text.encode` reads.
+        text: files or folders of text; for "finetune" one table.
+        start: encoder to begin with; None: the packaged MiniLM ("general" begins from scratch).
+        settings: of the stage; None: its defaults.
+        progress: called with every line of the log.
+        more: further arguments of :func:`general`, :func:`adapt` or :func:`finetune.finetune`.
+
+    Returns:
+        Stage, settings, inputs and metrics, as in the result's ``metrics.json``.
+    """
+    if stage == "finetune":
+        chosen = settings or FinetuneSettings()
+        if not isinstance(chosen, FinetuneSettings) or len(text) != 1:
+            raise TypeError("finetune takes FinetuneSettings and one table")
+        return finetune.finetune(
+            out, text[0], start=start, settings=chosen, progress=progress, **more
+        )
+    if isinstance(settings, FinetuneSettings):
+        raise TypeError(f"{stage} takes PretrainSettings")
+    if stage == "general":
+        return general(
+            out, text, settings or PretrainSettings(rate=1e-3, decay=1.0, epochs=20), progress
+        )
+    return adapt(out, text, start, settings or PretrainSettings(), progress, **more)
+
+
+def general(
+    out: Path, text: Sequence[Path], settings: PretrainSettings, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Train a tokenizer and an encoder of our own from scratch.
+
+    Perplexity counts this tokenizer's words: compare it only with encoders that share it.
+    """
+    job = TextJob(out, "general", settings, {"text": sources(text)}, progress)
+    known, valid, test = _split(corpus.read(text), settings)
+    saved = job.work / "tokenizer.json"
+    if not saved.exists():
+        corpus.train_tokenizer(known, settings.words).save(str(saved))
+    words = encoders.tokenizer(job.work)
+    model = _with_head(_new_encoder(words, settings), None, settings.seed)
+    cut = [corpus.windows(words, part, settings.longest) for part in (known, valid, test)]
+    job.measured("untrained", lambda: measure(model, cut[2], settings))
+    history = learn_words(job, "pretraining", model, cut, settings, frozen=False)
+    metrics = {
+        "untrained": job.measured("untrained", dict),
+        "pretrained": job.measured("pretrained", lambda: measure(model, cut[2], settings)),
+        **history,
+    }
+    return job.publish(lambda folder: _save(model, words, folder), metrics)
+
+
+def adapt(
+    out: Path,
+    text: Sequence[Path],
+    start: Path | None,
+    settings: PretrainSettings,
+    progress: Progress | None = None,
+    also: Sequence[Path] = (),
+    other: Sequence[Path] = (),
+    columns: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Go on pretraining an encoder on financial text, and measure what that changed.
+
+    Args:
+        out: folder of the result.
+        text: of the target domain; a share of it is held out for validation, another for test.
+        start: encoder to adapt; None: the packaged MiniLM.
+        settings: of the training.
+        progress: called with every line of the log.
+        also: further text to learn from, none of it measured; what shares a long sentence with
+            held-out text is left out.
+        other: text of other domains, for a head that has not seen the target's words.
+        columns: text columns of tables in ``text``.
+    """
+    folder = model_folder(start)
+    inputs = {
+        "start": str(folder),
+        "text": sources(text),
+        "also": sources(also),
+        "other": sources(other),
+        "columns": columns,
+    }
+    job = TextJob(out, "adapt", settings, inputs, progress)
+    encoder, words = encoders.load(folder)
+    parts = _split(corpus.read(text, columns), settings)
+    known = parts[0] + _apart(corpus.read(also) if also else [], parts[1] + parts[2])
+    cut = [corpus.windows(words, p, settings.longest) for p in (known, parts[1], parts[2])]
+    before: dict[str, Any] = {}
+    if (folder / HEAD).is_file():
+        model = _with_head(encoder, folder, settings.seed)
+        before["own head"] = job.measured("own head", lambda: measure(model, cut[2], settings))
+    if other:
+        model = _with_head(encoder, None, settings.seed)
+        elsewhere = _apart(corpus.read(other), parts[1] + parts[2])
+        cut_other = [corpus.windows(words, elsewhere, settings.longest), *cut[1:]]
+        learn_words(job, "head on other text", model, cut_other, settings, frozen=True)
+        before["head on other text"] = job.measured(
+            "head on other text", lambda: measure(model, cut[2], settings)
+        )
+    model = _with_head(encoder, folder, settings.seed)
+    probe = learn_words(job, "frozen encoder", model, cut, settings, frozen=True)
+    before["frozen encoder"] = job.measured(
+        "frozen encoder", lambda: measure(model, cut[2], settings)
+    )
+    history = learn_words(job, "adaptation", model, cut, settings, frozen=False)
+    after = job.measured("adapted", lambda: measure(model, cut[2], settings))
+    fall = 1 - after["perplexity"] / before["frozen encoder"]["perplexity"]
+    metrics = {
+        "before": before,
+        "after": after,
+        "perplexity_fall": fall,
+        "windows": {"learn": len(cut[0]), "valid": len(cut[1]), "test": len(cut[2])},
+        "frozen": probe,
+        **history,
+    }
+    return job.publish(lambda folder: _save(model, words, folder), metrics)
+
+
+def _split(texts: list[str], settings: PretrainSettings) -> tuple[list[str], list[str], list[str]]:
+    rest, test = corpus.held_out(texts, settings.held_out, settings.seed)
+    known, valid = corpus.held_out(rest, settings.held_out, settings.seed + 1)
+    return known, valid, test
+
+
+def _apart(texts: list[str], held: list[str]) -> list[str]:
+    """Texts that share no long sentence with held-out ones."""
+    group = corpus.groups([*held, *texts])
+    taken = set(group[: len(held)].tolist())
+    same = set(held)
+    return [
+        t
+        for t, g in zip(texts, group[len(held) :], strict=True)
+        if g not in taken and t not in same
+    ]
+
+
+def _new_encoder(words: Tokenizer, settings: PretrainSettings) -> TextEncoder:
+    shape = TextShape(
+        words=words.get_vocab_size(),
+        width=settings.width,
+        layers=settings.layers,
+        heads=settings.heads,
+        inner=4 * settings.width,
+        positions=512,
+        mask=words.token_to_id(encoders.MASK) or 0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return TextEncoder(shape)
+
+
+def _with_head(encoder: TextEncoder, folder: Path | None, seed: int) -> LanguageModel:
+    """The encoder with the folder's word head, or with a new one where it has none."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LanguageModel(encoder)
+    if folder is not None and (folder / HEAD).is_file():
+        model.head.load_state_dict(load_file(folder / HEAD))
+    return model
+
+
+def _save(model: LanguageModel, words: Tokenizer, folder: Path) -> None:
+    encoders.save(model.encoder, words, folder)
+    save_file({k: v.contiguous() for k, v in model.head.state_dict().items()}, folder / HEAD)
