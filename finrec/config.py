@@ -59,6 +59,9 @@ class ModelSettings(Frozen):
     inner: int = Field(4, ge=1, le=8, description="feed-forward width as a multiple of width")
     dropout: float = Field(0.3, ge=0, lt=1, description="on inputs, attention output and FFN")
     length: int = Field(50, ge=2, le=1000, description="most recent events read")
+    calendar: bool = Field(
+        False, description="read time gaps and months, also of the moment asked about (R2 only)"
+    )
     pre_norm: bool = Field(True, description="normalise before each sub-layer; False: after it")
     graph_kind: Literal["gcn", "gat", "gatv2", "lightgcn"] = Field(
         "gcn", description="aggregation of the graph network"
@@ -75,6 +78,13 @@ class TrainSettings(Frozen):
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of steps with a rising rate")
     patience: int = Field(4, ge=1, le=100, description="epochs without a gain before stopping")
+    smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
+    half_life_days: float | None = Field(
+        None, gt=0, description="an event this old counts half; None: all count the same"
+    )
+    hide_own_edges: bool = Field(
+        False, description="hide a batch's own edges from the graph while learning from it"
+    )
     minutes: float = Field(20.0, gt=0, description="no new epoch is begun after this time")
     seed: int = Field(0, ge=0, description="of weights, batches and dropout")
 

@@ -22,7 +22,8 @@ def table(folder: Path | None, name: str, columns: Sequence[str]) -> pd.DataFram
         raise DataError("This data set is read from a folder; give its path.")
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give the one that holds {name}.parquet.")
-    file = next((f for f in (folder / f"{name}.parquet", folder / f"{name}.csv") if f.exists()), None)
+    both = (folder / f"{name}.parquet", folder / f"{name}.csv")
+    file = next((f for f in both if f.exists()), None)
     if file is None:
         raise DataError(f"{folder.name} has no {name}.parquet or {name}.csv; check the path.")
     try:

@@ -1,0 +1,206 @@
+"""The evidence for one offer, in tables that a page can draw and a reader can check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from finrec.explain import attention, neighbours
+from finrec.features import sequences
+from finrec.networks.recommender import Evidence
+from finrec.schema import NAME, PRODUCT, TIME, DataError
+from finrec.scorer import KINDS, Cohort
+from finrec.training.assemble import FusedScorer
+
+TOWERS = {
+    "sequence": "Events in order",
+    "graph": "Graph of customers and products",
+    "profile": "Customer's attributes",
+    "bias": "How often it is taken by anybody",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a product is offered to a customer.
+
+    Args:
+        customer: customer id.
+        product: product id.
+        name: the product's name.
+        score: from the pass that kept the evidence.
+        fast_score: from the pass that ranks; equal up to rounding.
+        rank: place among all products that may be offered, from 1.
+        events: the events read: position, time, product_id, name, kind, attention (share of the
+            rolled-out trail), effect (how much the score falls without this event).
+        attention: maps by label, each [T + 1, T + 1] or [T + 1]; token 0 is the profile.
+        tokens: label of each token, T + 1.
+        nodes, edges: the customer's neighbourhood in the graph.
+        ledger: tower, label, contribution; adds up to the score above that of the average product.
+        gates: by tower, 0 to 1.
+        sentences: at most three, each tied to evidence above.
+    """
+
+    customer: str
+    product: str
+    name: str
+    score: float
+    fast_score: float
+    rank: int
+    events: pd.DataFrame
+    attention: dict[str, np.ndarray]
+    tokens: tuple[str, ...]
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    ledger: pd.DataFrame
+    gates: dict[str, float]
+    sentences: tuple[str, ...]
+
+
+@torch.inference_mode()
+def explain(
+    scorer: FusedScorer, customer: Cohort, product: str, allowed: np.ndarray, training: Cohort
+) -> Explanation:
+    """Evidence for offering ``product`` to the one customer of a cohort.
+
+    Args:
+        scorer: a trained network.
+        customer: one customer, as known now.
+        product: product id.
+        allowed: bool [N], what may be offered; the rank counts these and the product itself.
+        training: histories that the network learned from, for counts of other customers.
+
+    Raises:
+        DataError: when the catalogue lacks the product.
+    """
+    if len(customer) != 1:
+        raise DataError(f"One customer is explained at a time, not {len(customer)}.")
+    catalogue = scorer.given.catalogue
+    index = catalogue.position(product)
+    network = scorer.network.eval()
+    encoded = sequences.encode(customer, scorer.given.customers)
+    device = network.bias.device
+    batch = sequences.batch(encoded, np.array([0]), scorer.length).to(device)
+    products = network.products()
+    evidence = network.explain(batch, products)
+    scores = evidence.scores[0].cpu().numpy()
+    effects = _effects(scorer, customer, index, products)
+    events = _events(scorer, customer, evidence, effects)
+    names = catalogue.table[NAME].to_numpy(dtype=object)
+    nodes, edges = neighbours.neighbourhood(scorer.given, events, index, evidence, training)
+    ledger = _ledger(evidence, network.bias, index)
+    rank = 1 + int((scores[allowed] > scores[index]).sum())
+    explanation = Explanation(
+        str(customer.ids[0]),
+        product,
+        str(names[index]),
+        float(scores[index]),
+        float(scorer.score(customer)[0, index]),
+        rank,
+        events,
+        attention.maps(evidence),
+        ("profile", *events["name"]),
+        nodes,
+        edges,
+        ledger,
+        {tower: float(gate[0]) for tower, gate in evidence.gates.items()},
+        (),
+    )
+    return _with_sentences(explanation)
+
+
+def _events(
+    scorer: FusedScorer, customer: Cohort, evidence: Evidence, effects: np.ndarray
+) -> pd.DataFrame:
+    count = min(len(customer.products), scorer.length)
+    taken = slice(len(customer.products) - count, None)
+    table = scorer.given.catalogue.table
+    index = customer.products[taken]
+    return pd.DataFrame(
+        {
+            "position": np.arange(1, count + 1),
+            TIME: pd.to_datetime(customer.times[taken], unit="s"),
+            PRODUCT: table[PRODUCT].to_numpy(dtype=object)[index],
+            NAME: table[NAME].to_numpy(dtype=object)[index],
+            "kind": np.array(KINDS, dtype=object)[customer.kinds[taken]],
+            "index": index,
+            "attention": attention.rolled_out(evidence.trail)[1:],
+            "effect": effects,
+        }
+    )
+
+
+def _effects(scorer: FusedScorer, customer: Cohort, index: int, products: Tensor) -> np.ndarray:
+    """Fall of the score when one event is left out, for each event read, float [T]."""
+    total = len(customer.products)
+    count = min(total, scorer.length)
+    if not count:
+        return np.zeros(0)
+    # Every deletion is a customer of its own; the events before the window stay cut off.
+    window = np.arange(total - count, total)
+    variants = [window, *(np.delete(window, i) for i in range(count))]
+    order = np.concatenate(variants)
+    lengths = np.array([len(v) for v in variants])
+    many = Cohort(
+        np.repeat(customer.ids, len(variants)),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        customer.products[order],
+        customer.kinds[order],
+        customer.times[order],
+        customer.amounts[order],
+        np.repeat(customer.asof, len(variants)),
+        customer.profile.iloc[np.zeros(len(variants), dtype=int)].reset_index(drop=True),
+    )
+    encoded = sequences.encode(many, scorer.given.customers)
+    batch = sequences.batch(encoded, np.arange(len(variants)), scorer.length)
+    states = scorer.network.customers(batch.to(products.device), products)  # [1 + T, D]
+    scores = (states @ products[index]).cpu().numpy()
+    return scores[0] - scores[1:]
+
+
+def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:
+    parts = {**{name: c[0] for name, c in evidence.contributions.items()}, "bias": bias}
+    return pd.DataFrame(
+        [
+            {
+                "tower": name,
+                "label": TOWERS[name],
+                "contribution": float(values[index] - values.mean()),
+            }
+            for name, values in parts.items()
+        ]
+    )
+
+
+def _with_sentences(found: Explanation) -> Explanation:
+    """At most three sentences, each about a row of the tables."""
+    sentences = []
+    if len(found.events):
+        best = found.events.loc[found.events["effect"].idxmax()]
+        if best["effect"] > 0:
+            sentences.append(
+                f"Without {best[NAME]} ({best[TIME]:%d %b %Y}) the score would fall by "
+                f"{best['effect']:.2f}, more than without any other event."
+            )
+    else:
+        sentences.append(
+            "No events are known of this customer: the offer rests on attributes alone."
+        )
+    groups = found.edges[(found.edges["kind"] == "shared") & (found.edges["customers"] > 0)]
+    if len(groups):
+        top = groups.loc[groups["customers"].idxmax()]
+        sentences.append(
+            f"{int(top['customers']):,} customers who have {top['source_name']} also have "
+            f"{found.name}."
+        )
+    top = found.ledger.loc[found.ledger["contribution"].idxmax()]
+    if top["contribution"] > 0:
+        sentences.append(
+            f"{top['label']} speaks for it most: {top['contribution']:+.2f} against the average "
+            "product."
+        )
+    return Explanation(**{**vars(found), "sentences": tuple(sentences[:3])})

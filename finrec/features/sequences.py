@@ -1,0 +1,177 @@
+"""Histories as padded batches of tensors, in batches of similar length.
+
+Shapes: B customers of a batch, T events of the longest history in it. Position 0 of the network's
+input is a start token (the customer's profile); event t stands at position t + 1, and the state at
+position t predicts event t, so that a state never sees what it predicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from finrec.features.profile import Profile
+from finrec.scorer import SECONDS_PER_DAY, Cohort
+
+GAP_EDGES = np.array([0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730])  # days; bucket 0: same day
+N_GAPS = len(GAP_EDGES) + 2  # last code: no earlier event
+AMOUNT_EDGES = np.array([0, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000, 1_000_000])
+N_AMOUNTS = len(AMOUNT_EDGES) + 2  # code 0: unknown
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Customers as tensors.
+
+    Args:
+        products: int64 [B, T], catalogue index, 0 where padded.
+        kinds: int64 [B, T], code in scorer.KINDS.
+        gaps: int64 [B, T], bucket of days since the event before.
+        months: int64 [B, T], month of the event, 0 to 11.
+        amounts: int64 [B, T], bucket of the amount, 0 unknown.
+        lengths: int64 [B], real events.
+        numbers: float32 [B, P] of the profile.
+        categories: int64 [B, Q] of the profile.
+        asof_month: int64 [B], month of the recommendation.
+        asof_gap: int64 [B], bucket of days since the last event.
+    """
+
+    products: Tensor
+    kinds: Tensor
+    gaps: Tensor
+    months: Tensor
+    amounts: Tensor
+    lengths: Tensor
+    numbers: Tensor
+    categories: Tensor
+    asof_month: Tensor
+    asof_gap: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+
+    def real(self) -> Tensor:
+        """True at real events, bool [B, T]."""
+        return (
+            torch.arange(self.products.shape[1], device=self.products.device)
+            < (self.lengths[:, None])
+        )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A cohort's events and attributes as flat arrays, made once and cut into batches."""
+
+    customers: Cohort
+    kinds: np.ndarray
+    gaps: np.ndarray
+    months: np.ndarray
+    amounts: np.ndarray
+    numbers: np.ndarray
+    categories: np.ndarray
+    asof_month: np.ndarray
+    asof_gap: np.ndarray
+
+
+def encode(customers: Cohort, profile: Profile) -> Encoded:
+    """Flat arrays of a cohort; event arrays [E], customer arrays [B]."""
+    times, offsets = customers.times, customers.offsets
+    before = np.concatenate([times[:1], times[:-1]])
+    gaps = gap_bucket((times - before) / SECONDS_PER_DAY)
+    starts = offsets[:-1][customers.lengths > 0]
+    gaps[starts] = N_GAPS - 1
+    numbers, categories = profile.encode(customers.profile)
+    last = np.where(customers.lengths > 0, offsets[1:] - 1, 0)
+    since = (
+        customers.asof - times[last] if len(times) else np.zeros(len(customers))
+    ) / SECONDS_PER_DAY
+    asof_gap = np.where(customers.lengths > 0, gap_bucket(since), N_GAPS - 1)
+    return Encoded(
+        customers,
+        customers.kinds,
+        gaps,
+        month(times),
+        amount_bucket(customers.amounts),
+        numbers,
+        categories,
+        month(customers.asof),
+        asof_gap,
+    )
+
+
+def gap_bucket(days: np.ndarray) -> np.ndarray:
+    """Bucket of a number of days, int64."""
+    return (
+        np.searchsorted(GAP_EDGES, np.floor(np.maximum(days, 0)), side="right").astype(np.int64) - 1
+    )
+
+
+def amount_bucket(amounts: np.ndarray) -> np.ndarray:
+    """Bucket of an amount, int64; 0 where unknown, sign ignored."""
+    known = np.isfinite(amounts)
+    size = np.abs(np.where(known, amounts, 0))
+    return np.where(known, np.searchsorted(AMOUNT_EDGES, size, side="right"), 0).astype(np.int64)
+
+
+def month(times: np.ndarray) -> np.ndarray:
+    """Month of seconds since 1970-01-01, int64, 0 to 11."""
+    return times.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12
+
+
+def batch(encoded: Encoded, rows: np.ndarray, length: int) -> Batch:
+    """Tensors of these customers, each with its last ``length`` events.
+
+    Args:
+        encoded: of the whole cohort.
+        rows: int64 [B].
+        length: most events kept.
+    """
+    customers = encoded.customers
+    counts = np.minimum(customers.lengths[rows], length)
+    width = int(counts.max(initial=0))
+    real = np.arange(width) < counts[:, None]  # [B, T]
+    first = customers.offsets[rows + 1] - counts
+    source = (first[:, None] + np.arange(width))[real]
+
+    def spread(values: np.ndarray) -> Tensor:
+        out = np.zeros(real.shape, dtype=np.int64)
+        out[real] = values[source]
+        return torch.from_numpy(out)
+
+    return Batch(
+        products=spread(customers.products),
+        kinds=spread(encoded.kinds),
+        gaps=spread(encoded.gaps),
+        months=spread(encoded.months),
+        amounts=spread(encoded.amounts),
+        lengths=torch.from_numpy(counts),
+        numbers=torch.from_numpy(encoded.numbers[rows]),
+        categories=torch.from_numpy(encoded.categories[rows]),
+        asof_month=torch.from_numpy(encoded.asof_month[rows]),
+        asof_gap=torch.from_numpy(encoded.asof_gap[rows]),
+    )
+
+
+def bucketed(
+    lengths: np.ndarray, size: int, rng: np.random.Generator | None = None
+) -> Iterator[np.ndarray]:
+    """Rows in batches of similar length, so that little is padded.
+
+    Args:
+        lengths: events of each customer, int64.
+        size: customers in a batch.
+        rng: shuffles customers of like length and the order of batches; None: sorted order.
+    """
+    if rng is None:
+        order = np.argsort(lengths, kind="stable")
+        yield from (order[i : i + size] for i in range(0, len(order), size))
+        return
+    order = np.argsort(lengths + rng.uniform(0, 2, len(lengths)), kind="stable")
+    batches = [order[i : i + size] for i in range(0, len(order), size)]
+    for index in rng.permutation(len(batches)):
+        yield batches[index]

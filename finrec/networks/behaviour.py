@@ -1,0 +1,135 @@
+"""The behaviour Transformer: a customer's events in, one vector for each moment out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from finrec.config import ModelSettings
+from finrec.networks.attention import DecoderLayer, EncoderLayer, sinusoid
+
+
+@dataclass(frozen=True)
+class EventSizes:
+    """Number of codes of each event input."""
+
+    kinds: int
+    gaps: int
+    months: int
+    amounts: int
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Attention of one pass, for explanations.
+
+    Args:
+        encoder: one [B, H, T + 1, T + 1] a layer; column 0 is the start token.
+        decoder: one [B, H, T + 1, T + 1] a layer; row t is the query for event t.
+    """
+
+    encoder: list[Tensor]
+    decoder: list[Tensor]
+
+
+class BehaviourTransformer(nn.Module):
+    """Causal encoder over the events, then a decoder that asks for the next one.
+
+    Source: Eq. (1) to (8) of the paper and its decoder. Token 0 is a start token that carries the
+    customer's profile, token t + 1 is event t; the state at token t sees the profile and events
+    before t, and predicts event t. The decoder's query at token t is the encoder's state there
+    plus a learned "next" vector plus, when ``calendar`` is on, month and time gap of the moment
+    that is asked about.
+
+    Differs from the paper: product vectors are multiplied by the square root of the width before
+    the position is added, as in Vaswani et al. (2017), because positions otherwise drown them.
+
+    Args:
+        settings: width, layers, heads, dropout, order of the norm.
+        sizes: codes of the event inputs.
+    """
+
+    def __init__(self, settings: ModelSettings, sizes: EventSizes) -> None:
+        super().__init__()
+        width = settings.width
+        self.settings = settings
+        self.register_buffer("positions", sinusoid(settings.length + 1, width), persistent=False)
+        self.kind = nn.Embedding(sizes.kinds, width)
+        self.amount = nn.Embedding(sizes.amounts, width)
+        self.gap = nn.Embedding(sizes.gaps, width) if settings.calendar else None
+        self.month = nn.Embedding(sizes.months, width) if settings.calendar else None
+        shape = (width, settings.heads, settings.inner * width, settings.dropout)
+        self.encoder = nn.ModuleList(
+            EncoderLayer(*shape, settings.pre_norm) for _ in range(settings.layers)
+        )
+        self.encoder_norm = nn.LayerNorm(width)
+        self.decoder = nn.ModuleList(
+            DecoderLayer(*shape, settings.pre_norm) for _ in range(settings.decoder_layers)
+        )
+        self.next = nn.Parameter(torch.randn(width) * 0.02)
+        self.decoder_norm = nn.LayerNorm(width) if self.decoder else nn.Identity()
+        self.dropout = nn.Dropout(settings.dropout)
+        for table in (self.kind, self.amount, self.gap, self.month):
+            if table is not None:
+                nn.init.normal_(table.weight, std=0.02)
+
+    def _tokens(self, start: Tensor, events: Tensor, batch) -> Tensor:
+        """Eq. (1): start [B, D] and events [B, T, D] -> [B, T + 1, D]."""
+        x = events + self.kind(batch.kinds) + self.amount(batch.amounts)
+        if self.gap is not None:
+            x = x + self.gap(batch.gaps) + self.month(batch.months)
+        x = torch.cat([start[:, None], x], 1) * math.sqrt(self.settings.width)  # [B, T + 1, D]
+        return self.dropout(x + self.positions[: x.shape[1]])
+
+    def _queries(self, states: Tensor, batch) -> Tensor:
+        """What is asked at each token, [B, T + 1, D]."""
+        x = states + self.next
+        if self.gap is None:
+            return x
+        # The moment asked about: of the event that follows, or of the recommendation.
+        last = batch.lengths[:, None]
+        gap = torch.cat([batch.gaps, batch.asof_gap[:, None]], 1).scatter(
+            1, last, batch.asof_gap[:, None]
+        )
+        month = torch.cat([batch.months, batch.asof_month[:, None]], 1).scatter(
+            1, last, batch.asof_month[:, None]
+        )
+        return x + self.gap(gap) + self.month(month)
+
+    def forward(self, start: Tensor, events: Tensor, batch) -> Tensor:
+        """States [B, T + 1, D]; causal, so padding after a customer's events changes nothing.
+
+        Args:
+            start: profile vector, float [B, D].
+            events: product vectors of the events, float [B, T, D].
+            batch: :class:`finrec.features.sequences.Batch`.
+        """
+        x = self._tokens(start, events, batch)
+        for layer in self.encoder:
+            x = layer(x)
+        memory = self.encoder_norm(x)
+        if not self.decoder:
+            return memory
+        x = self._queries(memory, batch)
+        for layer in self.decoder:
+            x = layer(x, memory)
+        return self.decoder_norm(x)
+
+    def explain(self, start: Tensor, events: Tensor, batch) -> tuple[Tensor, Trail]:
+        """The same states, and the attention they came from."""
+        trail = Trail([], [])
+        x = self._tokens(start, events, batch)
+        for layer in self.encoder:
+            x, share = layer.explain(x)
+            trail.encoder.append(share)
+        memory = self.encoder_norm(x)
+        if not self.decoder:
+            return memory, trail
+        x = self._queries(memory, batch)
+        for layer in self.decoder:
+            x, share = layer.explain(x, memory)
+            trail.decoder.append(share)
+        return self.decoder_norm(x), trail

@@ -1,0 +1,148 @@
+"""The fused recommender: behaviour Transformer, text and graph, fused and matched.
+
+``forward`` gives scores; ``explain`` gives the same scores with the evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from finrec.networks.behaviour import BehaviourTransformer, Trail
+from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
+from finrec.networks.relations import CustomerNode, Hidden, ProductGraph
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a pass rests on, for B customers at their last moment.
+
+    Args:
+        scores: float [B, N], equal to ``forward``'s.
+        trail: attention of the behaviour Transformer.
+        contributions: by tower, float [B, N]; with ``bias`` they add up to the scores.
+        gates: by tower, float [B].
+        neighbours: coefficients of the customer's node, [B, T + 1]; None without a graph.
+    """
+
+    scores: Tensor
+    trail: Trail
+    contributions: dict[str, Tensor]
+    gates: dict[str, Tensor]
+    neighbours: Tensor | None
+
+
+class FusedRecommender(nn.Module):
+    """Customers and products in one vector space; the score is their dot product plus a bias.
+
+    A product's vector is its embedding plus its attributes, plus its text (``text`` given), plus
+    its neighbourhood in the graph (``graph`` given). A customer's vector is the state of the
+    behaviour Transformer, plus, gated, the profile and the customer's node in the graph.
+
+    Args:
+        n_products: N.
+        behaviour: the Transformer over events.
+        profile: attributes of customers.
+        attributes: attributes of products, with their inputs.
+        text: frozen text vectors of products; None in ``baseline`` and ``+gnn``.
+        graph: product graph; None in ``baseline`` and ``+tl``.
+    """
+
+    def __init__(
+        self,
+        n_products: int,
+        behaviour: BehaviourTransformer,
+        profile: ProfileTower,
+        attributes: tuple[ProfileTower, Tensor, Tensor] | None = None,
+        text: TextTower | None = None,
+        graph: ProductGraph | None = None,
+    ) -> None:
+        super().__init__()
+        width = behaviour.settings.width
+        self.embedding = nn.Parameter(torch.randn(n_products, width) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(n_products))
+        self.behaviour = behaviour
+        self.profile = profile
+        self.attributes = attributes[0] if attributes else None
+        if attributes:
+            self.register_buffer("attribute_numbers", attributes[1], persistent=False)
+            self.register_buffer("attribute_codes", attributes[2], persistent=False)
+        self.text = text
+        self.graph = graph
+        self.node = CustomerNode(width) if graph is not None else None
+        towers = ["profile"] + (["graph"] if graph is not None else [])
+        self.fusion = GatedFusion(width, towers)
+
+    def own_vectors(self) -> Tensor:
+        """Products by themselves: embedding, attributes, text; [N, D]."""
+        out = self.embedding
+        if self.attributes is not None:
+            out = out + self.attributes(self.attribute_numbers, self.attribute_codes)
+        if self.text is not None:
+            out = out + self.text()
+        return out
+
+    def products(self, hidden: Hidden | None = None) -> Tensor:
+        """Product vectors [N, D], with their neighbourhood where there is a graph."""
+        out = self.own_vectors()
+        return out if self.graph is None else self.graph(out, hidden)
+
+    def _inputs(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
+        start = self.profile(batch.numbers, batch.categories)  # [B, D]
+        return start, F.embedding(batch.products, products)  # [B, T, D]
+
+    def _towers(self, start: Tensor, events: Tensor, sequence: Tensor) -> dict[str, Tensor]:
+        scale = math.sqrt(sequence.shape[-1])
+        towers = {"profile": (start * scale)[:, None].expand_as(sequence)}
+        if self.node is not None:
+            towers["graph"] = self.node(start, events * scale)
+        return towers
+
+    def states(self, batch, products: Tensor) -> Tensor:
+        """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
+        start, events = self._inputs(batch, products)
+        sequence = self.behaviour(start, events, batch)
+        return self.fusion(sequence, self._towers(start, events, sequence))
+
+    def customers(self, batch, products: Tensor) -> Tensor:
+        """Customer vectors now, after all their events, [B, D]."""
+        return _last(self.states(batch, products), batch.lengths)
+
+    def forward(self, batch, products: Tensor | None = None) -> Tensor:
+        """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
+        table = self.products() if products is None else products
+        return torch.addmm(self.bias, self.customers(batch, table), table.T)
+
+    def explain(self, batch, products: Tensor | None = None) -> Evidence:
+        """The scores of ``forward`` and what they rest on."""
+        table = self.products() if products is None else products
+        start, events = self._inputs(batch, table)
+        sequence, trail = self.behaviour.explain(start, events, batch)
+        towers = self._towers(start, events, sequence)
+        gates = self.fusion.gates(sequence, towers)
+        parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
+        contributions = {n: _last(part, batch.lengths) @ table.T for n, part in parts.items()}
+        scores = self.bias + sum(contributions.values())
+        neighbours = None
+        if self.node is not None:
+            scale = math.sqrt(sequence.shape[-1])
+            real = torch.cat(
+                [torch.ones_like(batch.lengths[:, None], dtype=torch.bool), batch.real()], 1
+            )
+            neighbours = self.node.coefficients(start, events * scale, real)
+        return Evidence(
+            scores,
+            trail,
+            contributions,
+            {n: _last(g, batch.lengths)[:, 0] for n, g in gates.items()},
+            neighbours,
+        )
+
+
+def _last(states: Tensor, lengths: Tensor) -> Tensor:
+    """The state after the last real event, [B, T + 1, D] -> [B, D]."""
+    return states[torch.arange(len(lengths), device=lengths.device), lengths]

@@ -1,0 +1,174 @@
+"""Graph networks over the customer-product graph: product vectors, and a customer's own node.
+
+Equations of the paper's section "GNN": (9) general form, (10) GCN, (11) GAT, (12) its
+coefficients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch_geometric.nn import GATConv, GATv2Conv
+
+GraphKind = Literal["gcn", "gat", "gatv2", "lightgcn"]
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Edges of a batch's own customers, hidden from the graph while they are learned from.
+
+    Otherwise every product to be predicted would be a graph neighbour of the history because of
+    this very customer, which is never so for a customer's real next product.
+
+    Args:
+        left, right: product indices, int64.
+        values: normalised weights to take away, float32.
+    """
+
+    left: Tensor
+    right: Tensor
+    values: Tensor
+
+
+class _Spread(torch.autograd.Function):
+    """``A @ x`` for a fixed symmetric sparse A; the gradient is ``A @ grad``."""
+
+    @staticmethod
+    def forward(ctx, matrix: Tensor, x: Tensor) -> Tensor:
+        ctx.matrix = matrix
+        return matrix @ x
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        return None, ctx.matrix @ grad.contiguous()
+
+
+class ProductGraph(nn.Module):
+    """K layers over the paths product - customer - product. Eq. (9) to (12).
+
+    Customers without own features pass on what their products send, so two hops of the bipartite
+    graph are one hop here. ``lightgcn`` adds the neighbours' mean with one learned weight a layer;
+    ``gcn`` is Eq. (10) with its weight matrix and activation; ``gat`` and ``gatv2`` weigh
+    neighbours by Eq. (12) and Brody et al. (2022) through PyTorch Geometric.
+
+    Differs from the paper: each layer adds to its input (a residual), because without it products
+    with few neighbours lose their own vector.
+
+    Shapes: x [N, D] -> [N, D].
+    """
+
+    def __init__(
+        self,
+        kind: GraphKind,
+        layers: int,
+        width: int,
+        indptr: Tensor,
+        indices: Tensor,
+        values: Tensor,
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.register_buffer("indptr", indptr, persistent=False)
+        self.register_buffer("indices", indices, persistent=False)
+        self.register_buffer("values", values, persistent=False)
+        self._matrix: Tensor | None = None
+        self.strength = nn.Parameter(torch.ones(layers))
+        if kind == "gcn":
+            self.convolutions = nn.ModuleList(
+                nn.Linear(width, width, bias=False) for _ in range(layers)
+            )
+            for layer in self.convolutions:
+                nn.init.eye_(layer.weight)
+        elif kind in ("gat", "gatv2"):
+            layer_type = GATConv if kind == "gat" else GATv2Conv
+            self.convolutions = nn.ModuleList(
+                layer_type(width, width, heads=1, add_self_loops=True) for _ in range(layers)
+            )
+        else:
+            self.convolutions = nn.ModuleList()
+
+    def _apply(self, fn, recurse: bool = True):
+        self._matrix = None  # made anew on the device that the module moves to
+        return super()._apply(fn, recurse)
+
+    def matrix(self) -> Tensor:
+        """The normalised adjacency, sparse CSR [N, N]."""
+        if self._matrix is None:
+            n = len(self.indptr) - 1
+            self._matrix = torch.sparse_csr_tensor(
+                self.indptr, self.indices, self.values, (n, n), check_invariants=False
+            )
+        return self._matrix
+
+    def edges(self) -> Tensor:
+        """Edges from neighbour to product, int64 [2, E]."""
+        counts = self.indptr[1:] - self.indptr[:-1]
+        rows = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+        return torch.stack([self.indices, rows])
+
+    def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
+        """Product vectors with their neighbourhood.
+
+        Args:
+            x: float [N, D].
+            hidden: edges to leave out in this pass (not for the attention kinds, whose
+                coefficients would all change; they drop edges at random instead).
+        """
+        if self.kind in ("gat", "gatv2"):
+            return self._attend(x)
+        layer_input = x
+        for i, strength in enumerate(self.strength):
+            spread = _Spread.apply(self.matrix(), layer_input)  # [N, D]
+            if hidden is not None:
+                message = F.embedding(hidden.right, layer_input) * hidden.values[:, None]
+                spread = spread - torch.zeros_like(spread).index_add(0, hidden.left, message)
+            if self.kind == "gcn":
+                spread = F.gelu(self.convolutions[i](spread))
+            layer_input = spread
+            x = x + strength * spread
+        return x
+
+    def _attend(self, x: Tensor) -> Tensor:
+        edges = self.edges()
+        if self.training:
+            edges = edges[:, torch.rand(edges.shape[1], device=edges.device) > 0.3]
+        for convolution, strength in zip(self.convolutions, self.strength, strict=True):
+            x = x + strength * F.elu(convolution(x, edges))
+        return x
+
+
+class CustomerNode(nn.Module):
+    """A customer's node: attention over the products acquired so far and over itself. Eq. (12).
+
+    Inductive and causal: the node at moment t has the products of events before t as neighbours,
+    so that nobody's future is seen and a new customer needs no training.
+
+    Shapes: own [B, D], products [B, T, D] -> [B, T + 1, D].
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(width, width, bias=False)
+        self.of_customer = nn.Parameter(torch.zeros(width))
+        self.of_product = nn.Parameter(torch.zeros(width))
+
+    def _logits(self, own: Tensor, products: Tensor) -> tuple[Tensor, Tensor]:
+        nodes = self.project(torch.cat([own[:, None], products], 1))  # [B, T + 1, D]
+        logits = nodes @ self.of_product + (nodes[:, :1] @ self.of_customer)  # [B, T + 1]
+        return nodes, F.leaky_relu(logits, 0.2)
+
+    def forward(self, own: Tensor, products: Tensor) -> Tensor:
+        """Sums over prefixes, so all moments cost one pass."""
+        nodes, logits = self._logits(own, products)
+        # The range is bounded so that no prefix sum loses its early terms; explain does the same.
+        share = (20 * torch.tanh(logits / 20)).exp()[..., None]  # [B, T + 1, 1]
+        return F.elu((share * nodes).cumsum(1) / share.cumsum(1))
+
+    def coefficients(self, own: Tensor, products: Tensor, real: Tensor) -> Tensor:
+        """Eq. (12) after the last real event, [B, T + 1]: the customer itself, then each event."""
+        _, logits = self._logits(own, products)
+        return (20 * torch.tanh(logits / 20)).masked_fill(~real, float("-inf")).softmax(1)

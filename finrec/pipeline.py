@@ -1,0 +1,258 @@
+"""The verbs that pages, the command line and notebooks share."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from finrec import datasets, presets
+from finrec import snapshots as store
+from finrec.config import RunSettings
+from finrec.evaluation import protocols
+from finrec.explain.explanation import Explanation
+from finrec.explain.explanation import explain as explain_offer
+from finrec.schema import CheckpointError, DataError
+from finrec.serving.lookup import CustomerView, customer, search
+from finrec.serving.recommender import Recommender, offerable
+from finrec.snapshots import Snapshot
+from finrec.split import FoldName, Split, split
+from finrec.training import assemble, calibrate, fit, jobs
+from finrec.training import runs as run_store
+from finrec.training.assemble import FusedScorer
+from finrec.training.checkpoint import Checkpoints
+from finrec.training.runs import Run
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def ingest(source: str, path: Path | None = None) -> Snapshot:
+    """Read a source's files and keep them as a snapshot."""
+    dataset = datasets.load(source, path)
+    files: list[Path] = []
+    if path is not None:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return store.write(dataset, {"source": source, "files": store.file_lineage(files)})
+
+
+def snapshots() -> list[Snapshot]:
+    """All snapshots, newest first."""
+    return store.snapshots()
+
+
+def runs() -> list[Run]:
+    """All trained runs, newest first."""
+    return run_store.runs()
+
+
+def train(settings: RunSettings, progress: Progress = lambda event: None) -> Run:
+    """Train in this process; every event is told to ``progress`` and to the job's log."""
+    return work(jobs.create(settings), progress)
+
+
+def start(settings: RunSettings) -> str:
+    """Train in a process of its own; returns the name of the run it will become."""
+    store.find(settings.snapshot)
+    return jobs.start(settings)
+
+
+def work(run: str, progress: Progress = lambda event: None) -> Run:
+    """Do a job, from its latest checkpoint if it has one, and keep the result as a run.
+
+    Raises:
+        FinrecError: when the data or the checkpoint can't be used.
+        Cancelled: when the user asked for a stop.
+    """
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] != "step" or time.monotonic() - told[0] > 0.5:
+            told[0] = time.monotonic()
+            jobs.log(run, event)
+        progress(event)
+
+    told = [0.0]
+    with jobs.working(run):
+        try:
+            done = _train(run, jobs.read(run).settings, tell)
+        except fit.Cancelled:
+            jobs.finish(run, "cancelled", "Cancelled; resume to go on from the latest checkpoint.")
+            tell({"event": "cancelled", "message": "Cancelled."})
+            raise
+        except Exception as error:
+            jobs.finish(run, "failed", str(error) or type(error).__name__)
+            tell({"event": "failed", "message": str(error) or type(error).__name__})
+            raise
+    jobs.forget(run)
+    return done
+
+
+def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
+    snapshot = store.find(settings.snapshot)
+    parts = split(snapshot.load(), settings.protocol)
+    tell({"event": "start", "message": f"Learning from {parts.description}"})
+    k = snapshot.info.ks[0]
+    folder = jobs.folder(run)
+
+    def stage(fold: FoldName, name: str, **how: Any) -> fit.Fitted:
+        given, histories = assemble.inputs(
+            parts,
+            fold,
+            settings,
+            lambda done, total: tell({"event": "text", "share": done / max(total, 1)}),
+        )
+        return fit.fit(
+            given,
+            histories,
+            settings,
+            checkpoints=Checkpoints(folder / "checkpoint" / name),
+            progress=lambda event: tell({"stage": name, "metric": f"ndcg@{k}", **event}),
+            cancelled=lambda: jobs.cancelled(run),
+            **how,
+        )
+
+    def validate(scorer: FusedScorer) -> float:
+        found = protocols.ranking(
+            scorer, parts.valid.cases, (k,), masked=True, repeatable=parts.repeatable
+        )
+        return found.mean()[f"ndcg@{k}"]
+
+    chosen = stage("valid", "choose", validate=validate)
+    final = chosen
+    if settings.protocol == "R2":  # what was held out to choose is learned from before the test
+        final = stage("test", "refit", validate=None, epochs=chosen.epochs)
+    scale = _temperature(chosen.scorer, parts)
+    tell({"event": "evaluating", "message": "Testing once on what was held out."})
+    scorers = {"valid": chosen.scorer, "test": final.scorer}
+    metrics = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info)
+    provenance = _provenance(snapshot, settings, chosen, final, scale)
+    tell({"event": "done", "message": f"Done: {run}."})
+    return run_store.write(
+        run, final.scorer, settings, metrics, provenance, jobs.folder(run) / "log.jsonl"
+    )
+
+
+def _temperature(scorer: FusedScorer, parts: Split, most: int = 2000) -> float:
+    cases = parts.valid.cases
+    rows = np.random.default_rng(0).permutation(len(cases))[:most]
+    sample = cases.take(np.sort(rows))
+    allowed = offerable(sample.customers, len(parts.catalogue), parts.repeatable)
+    if sample.allowed is not None:
+        allowed = sample.allowed
+    row = np.repeat(np.arange(len(sample)), np.diff(sample.offsets))
+    return calibrate.temperature(scorer.score(sample.customers), allowed, row, sample.relevant)
+
+
+def _provenance(
+    snapshot: Snapshot,
+    settings: RunSettings,
+    chosen: fit.Fitted,
+    final: fit.Fitted,
+    temperature: float,
+) -> dict[str, Any]:
+    net = final.scorer.network
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": asdict(snapshot.info),
+        "snapshot": snapshot.ref,
+        "epochs": chosen.epochs,
+        "valid": chosen.valid,
+        "curve": chosen.curve,
+        "seconds_train": chosen.seconds,
+        "seconds_refit": final.seconds if final is not chosen else 0.0,
+        "targets": final.targets,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "temperature": temperature,
+        "device": str(net.bias.device),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "seed": settings.train.seed,
+    }
+
+
+def evaluate(run: str) -> dict[str, Any]:
+    """Metrics of a run by protocol, as measured once when it was trained."""
+    return dict(run_store.find(run).metrics)
+
+
+def load(run: str) -> Recommender:
+    """A run with its snapshot, in memory.
+
+    Raises:
+        CheckpointError: when there is no such run, or its snapshot is gone.
+    """
+    found = run_store.find(run)
+    try:
+        snapshot = store.find(found.settings.snapshot)
+    except DataError as error:
+        raise CheckpointError(
+            f"Run {found.id} needs the snapshot {found.settings.snapshot}, which is not here; "
+            "ingest the same data again."
+        ) from error
+    dataset = snapshot.load()
+    device = fit.device_of(found.settings) if found.settings.device != "cuda" else None
+    return Recommender(found, snapshot, dataset, found.scorer(device))
+
+
+def recommend(run: str, customers: Sequence[str] | None, k: int = 10) -> pd.DataFrame:
+    """Top k products of these customers, or of all (``None``), in batches."""
+    recommender = load(run)
+    ids = sorted(recommender.known) if customers is None else list(customers)
+    parts = [recommender.recommend(ids[i : i + 4096], k) for i in range(0, len(ids), 4096)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def explain(run: str | Recommender, customer: str, product: str) -> Explanation:
+    """Why ``product`` is offered to ``customer`` by a run, named or already loaded."""
+    recommender = load(run) if isinstance(run, str) else run
+    one = recommender.cohort([customer])
+    return explain_offer(
+        recommender.scorer, one, product, recommender.offerable(one)[0], recommender.training
+    )
+
+
+def demo(progress: Progress = lambda event: None) -> Run:
+    """The demo bank and a first run of it, made if ``models/`` has none."""
+    have = [r for r in runs() if r.settings.snapshot.startswith("demo@")]
+    if have:
+        return have[0]
+    snapshot = ingest("demo")
+    for job in jobs.jobs():  # a first start that was interrupted goes on where it was
+        if job.settings.snapshot == snapshot.ref and job.state in ("stopped", "cancelled"):
+            return work(job.run, progress)
+    return train(presets.settings(snapshot.info, snapshot.ref, "standard"), progress)
+
+
+def device_name() -> str:
+    """The device that ``auto`` takes, for people."""
+    if torch.cuda.is_available():
+        return f"CUDA: {torch.cuda.get_device_name(0)}"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+__all__ = [
+    "CustomerView",
+    "Recommender",
+    "customer",
+    "demo",
+    "device_name",
+    "evaluate",
+    "explain",
+    "ingest",
+    "load",
+    "recommend",
+    "runs",
+    "search",
+    "snapshots",
+    "start",
+    "train",
+    "work",
+]

@@ -1,0 +1,105 @@
+"""A trained run with its data: customers as known now, and the products that fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from finrec.serving.topk import topk
+
+from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError, Dataset
+from finrec.scorer import Catalogue, Cohort, cohort
+from finrec.snapshots import Snapshot
+from finrec.split import split
+from finrec.training import calibrate
+from finrec.training.assemble import FusedScorer
+from finrec.training.runs import Run
+
+
+def offerable(customers: Cohort, n_products: int, repeatable: bool) -> np.ndarray:
+    """What is not held already (not repeatable: never acquired before), bool [B, N]."""
+    taken = customers.held(n_products) if repeatable else customers.seen(n_products)
+    return ~taken
+
+
+@dataclass(frozen=True)
+class Recommender:
+    """A run with its data, ready to answer.
+
+    Args:
+        run: settings, metrics, provenance.
+        snapshot: data it was trained on.
+        dataset: the snapshot in memory.
+        scorer: the network.
+    """
+
+    run: Run
+    snapshot: Snapshot
+    dataset: Dataset
+    scorer: FusedScorer
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Products in the order of the scores."""
+        return self.scorer.given.catalogue
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Customers of the snapshot, with or without events."""
+        return frozenset(self.dataset.customers[CUSTOMER]) | frozenset(
+            self.dataset.events[CUSTOMER]
+        )
+
+    @cached_property
+    def training(self) -> Cohort:
+        """Histories that the network learned from."""
+        part = split(self.dataset, self.run.settings.protocol).test.train
+        people = part[CUSTOMER].unique()
+        return cohort(people, part, self.dataset.customers, self.catalogue, part[TIME].max())
+
+    def cohort(self, ids: Sequence[str]) -> Cohort:
+        """Customers as known now: with all their events, the day after the last event of any.
+
+        Raises:
+            DataError: when the snapshot knows one of them not at all.
+        """
+        for customer in ids:
+            if customer not in self.known:
+                raise DataError(
+                    f"Customer {customer!r} is not in {self.snapshot.ref}; check the id or ingest "
+                    "data that holds this customer."
+                )
+        now = self.dataset.events[TIME].max() + pd.Timedelta(days=1)
+        return cohort(ids, self.dataset.events, self.dataset.customers, self.catalogue, now)
+
+    def offerable(self, customers: Cohort) -> np.ndarray:
+        """What may be offered by the data alone, bool [B, N]."""
+        return offerable(customers, len(self.catalogue), self.snapshot.info.repeatable)
+
+    def recommend(self, ids: Sequence[str], k: int = 10) -> pd.DataFrame:
+        """Top k products of each customer: customer_id, rank, product_id, name, score, probability.
+
+        ``probability`` is the chance that, if the customer acquires something next, it is this;
+        its temperature was fitted on validation cases.
+        """
+        customers = self.cohort(ids)
+        allowed = self.offerable(customers)
+        scores = self.scorer.score(customers)
+        chances = calibrate.probabilities(scores, allowed, self.run.provenance["temperature"])
+        index, top = topk(scores, allowed, min(k, len(self.catalogue)))
+        row, rank = np.nonzero(index >= 0)
+        product = index[row, rank]
+        table = self.catalogue.table
+        return pd.DataFrame(
+            {
+                CUSTOMER: customers.ids[row],
+                "rank": rank + 1,
+                PRODUCT: table[PRODUCT].to_numpy(dtype=object)[product],
+                NAME: table[NAME].to_numpy(dtype=object)[product],
+                "score": top[row, rank],
+                "probability": chances[row, product],
+            }
+        )

@@ -1,0 +1,136 @@
+"""From the training part of a split to a network with its inputs, and back from a saved run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from finrec.config import PARTS, RunSettings
+from finrec.features import graph as graphs
+from finrec.features import profile, sequences, text
+from finrec.features.profile import Profile
+from finrec.networks.behaviour import BehaviourTransformer, EventSizes
+from finrec.networks.fusion import ProfileTower, TextTower
+from finrec.networks.recommender import FusedRecommender
+from finrec.networks.relations import Hidden, ProductGraph
+from finrec.schema import CUSTOMER
+from finrec.scorer import KINDS, Catalogue, Cohort, cohort
+from finrec.split import FoldName, Split
+
+SIZES = EventSizes(len(KINDS), sequences.N_GAPS, 12, sequences.N_AMOUNTS)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network is built from besides its weights; saved with a run.
+
+    Args:
+        catalogue: the products, in the order of the score matrix.
+        customers: how customers' attributes become numbers.
+        products: how products' attributes become numbers.
+        texts: float32 [N, V]; None without the text part.
+        graph: None without the graph part.
+    """
+
+    catalogue: Catalogue
+    customers: Profile
+    products: Profile
+    texts: np.ndarray | None
+    graph: graphs.Graph | None
+
+
+def inputs(
+    split: Split,
+    fold: FoldName,
+    settings: RunSettings,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Inputs, Cohort]:
+    """Inputs made from a fold's training part, and that part's histories, one a customer."""
+    with_text, with_graph = PARTS[settings.parts]
+    part = split.fold(fold)
+    known = part.train[CUSTOMER].unique()
+    histories = cohort(known, part.train, split.customers, split.catalogue, part.until)
+    texts = None
+    if with_text:
+        texts = text.encode(text.describe(split.catalogue.table), progress=progress)
+    graph = graphs.build(histories, len(split.catalogue)) if with_graph else None
+    table = split.catalogue.table
+    customers = split.customers[split.customers[CUSTOMER].isin(known)]
+    return (
+        Inputs(split.catalogue, profile.fit(customers), profile.fit(table), texts, graph),
+        histories,
+    )
+
+
+def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
+    """The network for these inputs, with fresh weights from torch's current generator."""
+    shape = settings.model
+    attributes = None
+    if not given.products.empty:
+        numbers, codes = given.products.encode(given.catalogue.table)
+        tower = ProfileTower(given.products.n_numbers, given.products.sizes, shape.width)
+        attributes = (tower, torch.from_numpy(numbers), torch.from_numpy(codes))
+    graph = None
+    if given.graph is not None:
+        graph = ProductGraph(
+            shape.graph_kind,
+            shape.graph_layers,
+            shape.width,
+            torch.from_numpy(given.graph.indptr),
+            torch.from_numpy(given.graph.indices),
+            torch.from_numpy(given.graph.values),
+        )
+    return FusedRecommender(
+        len(given.catalogue),
+        BehaviourTransformer(shape, SIZES),
+        ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
+        attributes,
+        None if given.texts is None else TextTower(torch.from_numpy(given.texts), shape.width),
+        graph,
+    )
+
+
+def hidden_edges(
+    given: Inputs, histories: Cohort, rows: np.ndarray, device: torch.device
+) -> Hidden | None:
+    """The graph edges that these customers made, to be hidden while they are learned from."""
+    if given.graph is None:
+        return None
+    own = histories.take(rows)
+    left, right, weight = graphs.pairs(own.offsets, own.products, given.graph.relation)
+    root = given.graph.inverse_root_degree
+    values = (weight * root[left] * root[right]).astype(np.float32)
+    tensors: list[Tensor] = [torch.from_numpy(a).to(device) for a in (left, right, values)]
+    return Hidden(*tensors)
+
+
+@dataclass(frozen=True)
+class FusedScorer:
+    """A trained network as a Scorer.
+
+    Args:
+        network: the weights.
+        given: its inputs.
+        length: most recent events read.
+    """
+
+    network: FusedRecommender
+    given: Inputs
+    length: int
+
+    @torch.inference_mode()
+    def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
+        """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
+        self.network.eval()
+        device = self.network.bias.device
+        encoded = sequences.encode(customers, self.given.customers)
+        out = np.empty((len(customers), len(self.given.catalogue)), dtype=np.float32)
+        products = self.network.products()
+        for rows in sequences.bucketed(np.minimum(customers.lengths, self.length), batch):
+            tensors = sequences.batch(encoded, rows, self.length).to(device)
+            out[rows] = self.network(tensors, products).cpu().numpy()
+        return out

@@ -1,0 +1,316 @@
+"""The one training loop: every variant of the model is learned by it.
+
+A run is repeatable: batches come from (seed, epoch), dropout from torch's generator, whose state
+is part of each checkpoint, so that a killed run resumes to the weights it would have had.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from finrec.config import RunSettings
+from finrec.features import sequences
+from finrec.networks.recommender import FusedRecommender
+from finrec.scorer import SECONDS_PER_DAY, Cohort
+from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network
+from finrec.training.checkpoint import (
+    Checkpoints,
+    load_optimizer,
+    load_weights,
+    optimizer_tensors,
+)
+from finrec.training.losses import softmax_over_catalogue
+
+CHECKPOINT_SECONDS = 60.0  # of work lost at most, besides whole epochs
+GRADIENT_NORM = 5.0
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+class Cancelled(Exception):
+    """The user asked for a stop; the latest checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Outcome of one fit.
+
+    Args:
+        scorer: with the weights of the chosen epoch.
+        epochs: passes to the chosen epoch.
+        valid: best validation value; NaN when nothing was validated.
+        seconds: wall-clock to the chosen epoch, without validation.
+        targets: events learned from in one pass.
+        curve: one entry an epoch: epoch, loss, valid, seconds.
+    """
+
+    scorer: FusedScorer
+    epochs: int
+    valid: float
+    seconds: float
+    targets: int
+    curve: list[dict[str, float]]
+
+
+def device_of(settings: RunSettings) -> torch.device:
+    """The device that the settings ask for; ``auto`` takes CUDA where there is one."""
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    return torch.device("cuda")
+
+
+def fit(
+    given: Inputs,
+    histories: Cohort,
+    settings: RunSettings,
+    validate: Callable[[FusedScorer], float] | None,
+    *,
+    epochs: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    progress: Progress = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Fitted:
+    """Learn a network from histories.
+
+    Args:
+        given: inputs made from the same training part.
+        histories: one a customer.
+        settings: shape, rates, seed.
+        validate: score of a scorer on the validation cases, larger is better; the epoch with the
+            best is kept. None: train ``epochs`` passes and keep the last.
+        epochs: with no ``validate``, how many passes; the rate follows the same course as in the
+            fit that chose this number.
+        checkpoints: where to resume from and save to.
+        progress: told of steps and epochs.
+        cancelled: asked at each step.
+
+    Raises:
+        Cancelled: when ``cancelled()`` said so.
+        CheckpointError: when a checkpoint does not fit.
+    """
+    loop = _Loop(given, histories, settings, checkpoints, progress, cancelled)
+    return loop.run(validate, epochs)
+
+
+class _Loop:
+    def __init__(
+        self,
+        given: Inputs,
+        histories: Cohort,
+        settings: RunSettings,
+        checkpoints: Checkpoints | None,
+        progress: Progress,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self.given, self.histories, self.settings = given, histories, settings
+        self.checkpoints, self.progress, self.cancelled = checkpoints, progress, cancelled
+        self.device = device_of(settings)
+        torch.manual_seed(settings.train.seed)
+        self.net: FusedRecommender = network(given, settings).to(self.device)
+        self.scorer = FusedScorer(self.net, given, settings.model.length)
+        self.optimizer = _optimizer(self.net, settings)
+        self.encoded = sequences.encode(histories, given.customers)
+        self.lengths = np.minimum(histories.lengths, settings.model.length)
+        self.targets = int(self.lengths.sum())
+        self.weights = _event_weights(histories, settings.train.half_life_days)
+        self.steps_per_epoch = math.ceil(len(histories) / settings.train.batch)
+        self.state: dict[str, Any] = {
+            "epoch": 0,
+            "step": 0,
+            "seconds": 0.0,
+            "loss_sum": 0.0,
+            "curve": [],
+            "best": None,
+        }
+        self.best: dict[str, Tensor] = {}
+        self._resume()
+
+    def run(self, validate: Callable[[FusedScorer], float] | None, epochs: int | None) -> Fitted:
+        train = self.settings.train
+        most = epochs if validate is None and epochs else train.epochs
+        while self.state["epoch"] < most and not self._finished(validate is None):
+            self._epoch(most)
+            value = float("nan") if validate is None else validate(self.scorer)
+            self._end_of_epoch(value, validate is None, most)
+        best = self.state["best"]
+        load_weights(self.net, self.best, "the chosen epoch")
+        return Fitted(
+            self.scorer,
+            int(best["epoch"]),
+            float(best["valid"]) if best["valid"] is not None else float("nan"),
+            float(best["seconds"]),
+            self.targets,
+            self.state["curve"],
+        )
+
+    def _finished(self, fixed: bool) -> bool:
+        best = self.state["best"]
+        if fixed or best is None:
+            return False
+        waited = self.state["epoch"] - best["epoch"]
+        return (
+            waited >= self.settings.train.patience
+            or self.state["seconds"] > 60 * self.settings.train.minutes
+        )
+
+    def _epoch(self, most: int) -> None:
+        """One pass, from the step that the state names."""
+        train = self.settings.train
+        rng = np.random.default_rng([train.seed, self.state["epoch"]])
+        began, saved = time.monotonic(), time.monotonic()
+        before = self.state["seconds"]
+        first = self.state["step"]
+        done_targets = 0
+        self.net.train()
+        for step, rows in enumerate(sequences.bucketed(self.lengths, train.batch, rng)):
+            if step < first:
+                continue
+            if self.cancelled():
+                self._save()
+                raise Cancelled
+            self.state["loss_sum"] += self._step(rows)
+            self.state["step"] = step + 1
+            now = time.monotonic()
+            self.state["seconds"] = before + now - began
+            done_targets += int(self.lengths[rows].sum())
+            rate = done_targets / max(now - began, 1e-9)
+            left = (most - self.state["epoch"]) * self.steps_per_epoch - step - 1
+            self.progress(
+                {
+                    "event": "step",
+                    "epoch": self.state["epoch"],
+                    "epochs": most,
+                    "share": (step + 1) / self.steps_per_epoch,
+                    "loss": self.state["loss_sum"] / (step + 1),
+                    "targets_per_second": rate,
+                    "eta_seconds": left * (now - began) / (step + 1 - first),
+                }
+            )
+            if now - saved > CHECKPOINT_SECONDS:
+                self._save()
+                saved = now
+
+    def _step(self, rows: np.ndarray) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        batch = sequences.batch(self.encoded, rows, self.settings.model.length).to(self.device)
+        hidden = None
+        if self.settings.train.hide_own_edges:
+            hidden = hidden_edges(self.given, self.histories, rows, self.device)
+        products = self.net.products(hidden)
+        real = batch.real()  # [B, T]
+        states = self.net.states(batch, products)[:, :-1][real]  # [S, D]
+        weights = None
+        if self.weights is not None:
+            weights = torch.from_numpy(self._weights_of(rows)).to(self.device)
+        loss = softmax_over_catalogue(
+            states,
+            products,
+            self.net.bias,
+            batch.products[real],
+            weights,
+            self.settings.train.smoothing,
+        )
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss is not finite in epoch {self.state['epoch'] + 1}; lower the rate."
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
+        self.optimizer.step()
+        return float(loss)
+
+    def _weights_of(self, rows: np.ndarray) -> np.ndarray:
+        assert self.weights is not None
+        ends = self.histories.offsets[rows + 1]
+        return np.concatenate(
+            [self.weights[e - n : e] for e, n in zip(ends, self.lengths[rows], strict=True)]
+        )
+
+    def _rate(self) -> float:
+        """Linear warm-up, then a cosine to a twentieth, over the most epochs allowed."""
+        train = self.settings.train
+        total = train.epochs * self.steps_per_epoch
+        step = self.state["epoch"] * self.steps_per_epoch + self.state["step"]
+        warm = min(1.0, (step + 1) / max(1.0, train.warmup * total))
+        return train.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * min(1.0, step / total))))
+
+    def _end_of_epoch(self, value: float, fixed: bool, most: int) -> None:
+        state = self.state
+        loss = state["loss_sum"] / self.steps_per_epoch
+        state.update(epoch=state["epoch"] + 1, step=0, loss_sum=0.0)
+        valid = None if math.isnan(value) else value
+        entry = {"epoch": state["epoch"], "loss": loss, "valid": valid, "seconds": state["seconds"]}
+        state["curve"].append(entry)
+        if fixed or state["best"] is None or value > state["best"]["valid"]:
+            state["best"] = entry
+            self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self._save()
+        self.progress(
+            {
+                "event": "epoch",
+                **entry,
+                "epochs": most,
+                "best": state["best"]["valid"],
+                "best_epoch": state["best"]["epoch"],
+                "targets_per_second": self.targets * state["epoch"] / max(state["seconds"], 1e-9),
+                "eta_seconds": state["seconds"] / state["epoch"] * (most - state["epoch"]),
+            }
+        )
+
+    def _save(self) -> None:
+        if self.checkpoints is None:
+            return
+        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"adam.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
+        tensors["rng.cpu"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
+        self.checkpoints.save(tensors, self.state)
+
+    def _resume(self) -> None:
+        loaded = self.checkpoints.load() if self.checkpoints else None
+        if loaded is None:
+            return
+        tensors, self.state = loaded
+        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "adam": {}, "rng": {}}
+        for name, value in tensors.items():
+            group, key = name.split(".", 1)
+            groups[group][key] = value
+        load_weights(self.net, groups["net"], "the checkpoint")
+        self.best = groups["best"]
+        if groups["adam"]:
+            load_optimizer(self.optimizer, groups["adam"])
+        torch.set_rng_state(groups["rng"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in groups["rng"]:
+            torch.cuda.set_rng_state(groups["rng"]["cuda"], self.device)
+        self.progress(
+            {"event": "resumed", "epoch": self.state["epoch"], "step": self.state["step"]}
+        )
+
+
+def _optimizer(net: nn.Module, settings: RunSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        net.parameters(),
+        lr=settings.train.rate,
+        betas=(0.9, 0.98),
+        weight_decay=settings.train.weight_decay,
+    )
+
+
+def _event_weights(histories: Cohort, half_life_days: float | None) -> np.ndarray | None:
+    """Weight of each event by its age, float32 [E]; None when all count the same."""
+    if half_life_days is None or not len(histories.times):
+        return None
+    age = (histories.times.max() - histories.times) / SECONDS_PER_DAY
+    return (0.5 ** (age / half_life_days)).astype(np.float32)

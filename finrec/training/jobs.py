@@ -1,0 +1,252 @@
+"""Training in a process of its own, which outlives the page or shell that started it.
+
+A job is the folder ``models/jobs/<run>/``: ``job.json`` (settings, state), ``log.jsonl`` (what
+happened, line by line), ``checkpoint/``. The working process holds a lock on ``lock``; whether it
+lives is read off that lock, so a killed process is never mistaken for a running one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from finrec import config
+from finrec.config import RunSettings
+from finrec.schema import CheckpointError
+from finrec.training import checkpoint
+
+LOCK_ATTEMPTS = 20
+SECONDS_TO_START = 120  # a queued job without a working process after this has died
+
+State = Literal["queued", "running", "cancelled", "failed", "stopped", "done"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that was asked for and is not yet a run.
+
+    Args:
+        run: name of the run it will become.
+        settings: what it was told.
+        state: ``stopped`` means that its process died; it can be resumed.
+        created: ISO time (UTC).
+        pid: of the working process; 0 when none works.
+        message: last sentence for people.
+    """
+
+    run: str
+    settings: RunSettings
+    state: State
+    created: str
+    pid: int
+    message: str
+
+
+def folder(run: str) -> Path:
+    """Folder of a job."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", run):
+        raise CheckpointError(f"{run!r} is not the name of a run.")
+    return config.models_dir() / "jobs" / run
+
+
+def create(settings: RunSettings) -> str:
+    """A new job, not yet started; its run's name tells data set, parts, seed and time."""
+    data = settings.snapshot.partition("@")[0]
+    parts = settings.parts.strip("+").replace("+", "-")
+    stamp = datetime.now(UTC).strftime("%y%m%d-%H%M%S")
+    base = f"{data}-{parts}-{settings.preset}-s{settings.train.seed}-{stamp}"
+    run, number = base, 1
+    while (config.models_dir() / run).exists() or folder(run).exists():
+        number += 1
+        run = f"{base}-{number}"
+    folder(run).mkdir(parents=True)
+    _write(run, settings, "queued", "Waiting to start.", _now())
+    return run
+
+
+def start(settings: RunSettings) -> str:
+    """Create a job and start it in a process of its own; returns the run's name."""
+    run = create(settings)
+    resume(run)
+    return run
+
+
+def resume(run: str) -> None:
+    """Start a job's process; it goes on from its latest checkpoint.
+
+    Raises:
+        CheckpointError: when there is no such job, or it is running.
+    """
+    job = read(run)
+    if job.state == "running":
+        raise CheckpointError(f"{run} is running already.")
+    (folder(run) / "cancel").unlink(missing_ok=True)
+    _write(run, job.settings, "queued", "Waiting to start.", job.created)
+    root = Path(__file__).parent.parent.parent
+    environment = {**os.environ, "FINREC_HOME": str(config.home().resolve())}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
+    )
+    with (folder(run) / "output.txt").open("ab") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "finrec", "work", run],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment,
+        )
+
+
+def cancel(run: str) -> None:
+    """Ask a job to stop at its next step; its checkpoint stays, so it can be resumed."""
+    job = read(run)
+    (folder(run) / "cancel").touch()
+    if job.state in ("queued", "stopped"):
+        _write(run, job.settings, "cancelled", "Cancelled.", job.created)
+
+
+def cancelled(run: str) -> bool:
+    """Whether a stop was asked for."""
+    return (folder(run) / "cancel").exists()
+
+
+def forget(run: str) -> None:
+    """Delete a job that is not running, checkpoint included."""
+    job = read(run)
+    if job.state == "running":
+        raise CheckpointError(f"{run} is running; cancel it first.")
+    shutil.rmtree(folder(run))
+
+
+def kill(run: str) -> None:
+    """End a job's process at once, for one that does not answer to :func:`cancel`."""
+    job = read(run)
+    if job.pid and job.state == "running":
+        os.kill(job.pid, signal.SIGKILL)
+
+
+@contextmanager
+def working(run: str) -> Iterator[None]:
+    """Hold a job's lock and keep its state true while the body runs.
+
+    Raises:
+        CheckpointError: when another process works on it.
+    """
+    job = read(run)
+    with (folder(run) / "lock").open("w") as lock:
+        for attempt in range(LOCK_ATTEMPTS):  # a page that looks holds the lock for an instant
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if attempt == LOCK_ATTEMPTS - 1:
+                    raise CheckpointError(f"Another process works on {run}.") from error
+                time.sleep(0.1)
+        _write(run, job.settings, "running", "Preparing.", job.created, os.getpid())
+        yield
+
+
+def finish(run: str, state: State, message: str) -> None:
+    """Write how a job ended."""
+    job = read(run)
+    _write(run, job.settings, state, message, job.created)
+
+
+def log(run: str, event: dict[str, Any]) -> None:
+    """Append a line to a job's log."""
+    with (folder(run) / "log.jsonl").open("a") as stream:
+        stream.write(json.dumps({"time": _now(), **event}, default=str) + "\n")
+
+
+def read_log(run: str) -> pd.DataFrame:
+    """Log of a job or of a finished run, one row a line; a line cut by a crash is left out."""
+    at_work = folder(run) / "log.jsonl"
+    file = at_work if at_work.exists() else config.models_dir() / run / "log.jsonl"
+    lines = []
+    if file.exists():
+        for line in file.read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                continue
+    return pd.DataFrame(lines)
+
+
+def jobs() -> list[Job]:
+    """All jobs, newest first."""
+    found = [read(file.parent.name) for file in config.models_dir().glob("jobs/*/job.json")]
+    return sorted(found, key=lambda j: (j.created, j.run), reverse=True)
+
+
+def read(run: str) -> Job:
+    """One job, with its state as it is now.
+
+    Raises:
+        CheckpointError: when there is no such job.
+    """
+    file = folder(run) / "job.json"
+    if not file.exists():
+        raise CheckpointError(f"There is no job {run!r}; it may have finished, see the runs.")
+    stored = checkpoint.read_json(file)
+    state: State = stored["state"]
+    waited = time.time() - file.stat().st_mtime
+    dead = state == "running" or (state == "queued" and waited > SECONDS_TO_START)
+    if dead and not _locked(run):
+        state = "stopped"
+    return Job(
+        run,
+        RunSettings(**stored["settings"]),
+        state,
+        stored["created"],
+        stored["pid"],
+        "The process ended unexpectedly; resume to go on."
+        if state == "stopped"
+        else stored["message"],
+    )
+
+
+def _locked(run: str) -> bool:
+    try:
+        with (folder(run) / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _write(
+    run: str, settings: RunSettings, state: State, message: str, created: str, pid: int = 0
+) -> None:
+    checkpoint.write_json(
+        folder(run) / "job.json",
+        {
+            "settings": settings.model_dump(),
+            "state": state,
+            "message": message,
+            "created": created,
+            "pid": pid,
+        },
+    )

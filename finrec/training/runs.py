@@ -1,0 +1,203 @@
+"""Trained runs on disk: ``models/<run>/``, there whole or not at all.
+
+A run holds ``config.json`` (its settings), ``weights.safetensors``, ``features.safetensors`` (text
+vectors and graph), ``ids.parquet`` (the catalogue), ``profile.json`` (how attributes become
+numbers), ``metrics.json``, ``provenance.json`` and ``log.jsonl``. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save_file
+
+from finrec import config
+from finrec.config import RunSettings
+from finrec.features.graph import Graph
+from finrec.features.profile import Profile
+from finrec.schema import CheckpointError
+from finrec.scorer import Catalogue
+from finrec.snapshots import publish
+from finrec.training import checkpoint
+from finrec.training.assemble import FusedScorer, Inputs, network
+
+SETTINGS = "config.json"
+GRAPH_ARRAYS = ("indptr", "indices", "values", "inverse_root_degree")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained run.
+
+    Args:
+        id: its name, also its folder's.
+        path: its folder.
+        settings: what it was told.
+        metrics: by protocol, as evaluation wrote them.
+        provenance: data set, versions, machine, epochs, seconds, parameters.
+    """
+
+    id: str
+    path: Path
+    settings: RunSettings
+    metrics: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+
+    def scorer(self, device: torch.device | None = None) -> FusedScorer:
+        """The trained network, in memory.
+
+        Raises:
+            CheckpointError: when a file is missing, damaged or does not fit the others.
+        """
+        given = read_inputs(self.path)
+        net = network(given, self.settings)
+        weights = checkpoint.read_tensors(self.path / "weights.safetensors")
+        checkpoint.load_weights(net, weights, self.id)
+        return FusedScorer(
+            net.to(device or torch.device("cpu")).eval(), given, self.settings.model.length
+        )
+
+
+def write(
+    run: str,
+    scorer: FusedScorer,
+    settings: RunSettings,
+    metrics: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    log: Path | None = None,
+) -> Run:
+    """Keep a trained network as ``models/<run>/``."""
+    folder = config.models_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        checkpoint.write_json(staging / SETTINGS, settings.model_dump())
+        checkpoint.write_json(staging / "metrics.json", metrics)
+        checkpoint.write_json(staging / "provenance.json", provenance)
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in scorer.network.state_dict().items()},
+            staging / "weights.safetensors",
+        )
+        write_inputs(staging, scorer.given)
+        if log is not None and log.exists():
+            shutil.copyfile(log, staging / "log.jsonl")
+        publish(staging, folder / run)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return read(folder / run)
+
+
+def write_inputs(folder: Path, given: Inputs) -> None:
+    """Write what a network is built from besides its weights."""
+    given.catalogue.table.to_parquet(folder / "ids.parquet", index=False)
+    checkpoint.write_json(
+        folder / "profile.json",
+        {
+            "customers": given.customers.to_json(),
+            "products": given.products.to_json(),
+            "relation": None if given.graph is None else given.graph.relation,
+        },
+    )
+    arrays: dict[str, np.ndarray] = {}
+    if given.texts is not None:
+        arrays["texts"] = given.texts
+    if given.graph is not None:
+        arrays |= {f"graph.{name}": getattr(given.graph, name) for name in GRAPH_ARRAYS}
+    save_file(
+        {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
+        folder / "features.safetensors",
+    )
+
+
+def read_inputs(folder: Path) -> Inputs:
+    """Inverse of :func:`write_inputs`.
+
+    Raises:
+        CheckpointError: when a file is missing or damaged.
+    """
+    stored = checkpoint.read_json(folder / "profile.json")
+    arrays = checkpoint.read_tensors(folder / "features.safetensors")
+    try:
+        table = pd.read_parquet(folder / "ids.parquet")
+        graph = None
+        if stored["relation"]:
+            graph = Graph(
+                **{name: arrays[f"graph.{name}"].numpy() for name in GRAPH_ARRAYS},
+                relation=stored["relation"],
+            )
+        texts = arrays["texts"].numpy() if "texts" in arrays else None
+        return Inputs(
+            Catalogue(table),
+            Profile.from_json(stored["customers"]),
+            Profile.from_json(stored["products"]),
+            texts,
+            graph,
+        )
+    except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+        raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        CheckpointError: when the folder is none.
+    """
+    try:
+        settings = RunSettings(**checkpoint.read_json(folder / SETTINGS))
+    except (ValidationError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"Run {folder.name}: its settings are not valid: {reason}."
+        ) from error
+    return Run(
+        folder.name,
+        folder,
+        settings,
+        checkpoint.read_json(folder / "metrics.json"),
+        checkpoint.read_json(folder / "provenance.json"),
+    )
+
+
+def runs() -> list[Run]:
+    """All runs, newest first; a damaged one is passed over."""
+    found = []
+    for file in config.models_dir().glob(f"*/{SETTINGS}"):
+        if file.parent.name.startswith(".") or file.parent.name == "jobs":
+            continue
+        try:
+            found.append(read(file.parent))
+        except CheckpointError:
+            continue
+    return sorted(found, key=lambda r: (str(r.provenance.get("created")), r.id), reverse=True)
+
+
+def find(name: str) -> Run:
+    """The run of that name, or the only one that begins with it; ``latest`` is the newest.
+
+    Raises:
+        CheckpointError: when there is none, or more than one would fit.
+    """
+    every = runs()
+    fits = [r for r in every if r.id == name] or [
+        r for r in every if name and r.id.startswith(name)
+    ]
+    if name == "latest" and every:
+        fits = every[:1]
+    if len(fits) == 1:
+        return fits[0]
+    if not fits and (config.models_dir() / name / SETTINGS).is_file() and "/" not in name:
+        return read(config.models_dir() / name)  # damaged: says how
+    problem = "begins the names of several runs" if fits else "is not a run"
+    known = ", ".join(r.id for r in every[:8]) or "none yet"
+    raise CheckpointError(f"{name!r} {problem}; there are: {known}. Make one with `finrec train`.")
