@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": set(),  # runs before anything is installed
     "schema": set(),
     "config": {"schema"},
+    "presets": {"schema", "config"},
     "scorer": {"schema", "config"},
     "datasets": {"schema", "config"},
     "snapshots": {"schema", "config"},

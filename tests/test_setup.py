@@ -335,6 +335,8 @@ def test_theme_meets_wcag_contrast(mode: str) -> None:
     grounds = (theme["backgroundColor"], theme["secondaryBackgroundColor"])
     for colour, ground in product((theme["textColor"], theme["linkColor"]), grounds):
         assert _contrast(colour, ground) >= 4.5, (colour, ground)
+    assert _contrast(theme["primaryColor"], "#ffffff") >= 4.5, "the label of a primary button"
+    assert _contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3
     for colour in theme["chartCategoricalColors"]:
         assert _contrast(colour, theme["backgroundColor"]) >= 3, colour
     for name in ("chartSequentialColors", "chartDivergingColors"):
