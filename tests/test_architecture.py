@@ -32,13 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": _BASE | {"snapshots", "split", "features", "networks"},
     "baselines": _BASE | {"split", "features"},
     "evaluation": _BASE | {"split"},  # of a method it knows its scores and nothing else
-    "serving": _BASE | {"snapshots", "split"},
+    "serving": _BASE | {"snapshots", "split", "features", "training"},
     "explain": _BASE | {"split", "features", "networks", "training"},
     "records": {"schema", "config"},
     "figures": _BASE | {"split", "evaluation", "serving", "explain"},
 }
 MAY_IMPORT["pipeline"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["__main__"] = set(MAY_IMPORT) - {"bootstrap"}
+# Within serving, these work with any method's scores and may not know where they came from.
+SCORES_ONLY = {"topk.py", "policy.py", "rerank.py", "batch.py", "export.py"}
 SCREEN_MAY_IMPORT = {"pipeline", "figures", "schema", "config"}
 SCREEN_MUST_NOT_IMPORT = {
     "captum", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch",
@@ -152,6 +154,17 @@ def test_the_allowed_imports_have_no_cycle() -> None:
     order = list(MAY_IMPORT)
     for name, others in MAY_IMPORT.items():
         assert {order.index(other) for other in others} <= set(range(order.index(name))), name
+
+
+def test_ranking_and_policy_know_only_scores() -> None:
+    wrong = [
+        f"{file}:{line} imports finrec.{other}"
+        for file in sources("finrec")
+        if room(file) == "serving" and file.name in SCORES_ONLY
+        for line, other in rooms_of(file)
+        if other in {"training", "networks", "features"}
+    ]
+    assert wrong == []
 
 
 def test_core_does_not_know_the_screen() -> None:
