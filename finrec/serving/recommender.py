@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from finrec.serving.topk import topk
 
 from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
+from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
 from finrec.split import split
 from finrec.training import calibrate
