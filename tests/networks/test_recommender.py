@@ -1,0 +1,212 @@
+"""The fused network: no future, no padding, no difference between scoring and explaining."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch_geometric.nn import GCNConv
+
+from finrec.config import PARTS
+from finrec.features import graph as graphs
+from finrec.features import sequences
+from finrec.networks.relations import CustomerNode, ProductGraph
+from finrec.presets import settings
+from finrec.split import split
+from finrec.training import assemble
+
+
+@pytest.fixture
+def made(small_dataset, monkeypatch):
+    """A function that builds a network for the small data set with given parts."""
+    monkeypatch.setattr(
+        assemble.text, "encode", lambda texts, **_: np.ones((len(texts), 16), np.float32)
+    )
+
+    def make(parts="+tl+gnn", **model):
+        found = settings(
+            small_dataset.info,
+            "small@0",
+            "quick",
+            parts=parts,
+            model={"width": 16, "length": 20, **model},
+        )
+        cut = split(small_dataset)
+        given, histories = assemble.inputs(cut, "valid", found)
+        torch.manual_seed(1)
+        network = assemble.network(given, found).eval()
+        for parameter in network.parameters():  # zeros would hide mistakes
+            if parameter.abs().max() == 0:
+                torch.nn.init.normal_(parameter, std=0.1)
+        return network, given, histories, cut
+
+    return make
+
+
+def batch_of(given, histories, rows, length=20):
+    return sequences.batch(sequences.encode(histories, given.customers), np.array(rows), length)
+
+
+@pytest.mark.parametrize("parts", list(PARTS))
+@pytest.mark.parametrize("decoder_layers", [0, 1])
+@pytest.mark.parametrize("calendar", [False, True])
+def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
+    made, parts, decoder_layers, calendar
+):
+    network, given, histories, _ = made(parts, decoder_layers=decoder_layers, calendar=calendar)
+    batch = batch_of(given, histories, range(10))
+    with torch.no_grad():
+        scores, evidence = network(batch), network.explain(batch)
+    torch.testing.assert_close(evidence.scores, scores)
+    torch.testing.assert_close(sum(evidence.contributions.values()) + network.bias, scores)
+    assert (evidence.neighbours is not None) == PARTS[parts][1]
+    assert len(evidence.trail.decoder) == decoder_layers
+
+
+@pytest.mark.parametrize("decoder_layers", [0, 1])
+@pytest.mark.parametrize("calendar", [False, True])
+def test_a_later_event_never_changes_an_earlier_state(made, decoder_layers, calendar):
+    network, given, histories, _ = made(decoder_layers=decoder_layers, calendar=calendar)
+    row = int(np.argmax(histories.lengths))
+    batch = batch_of(given, histories, [row])
+    last = int(batch.lengths[0]) - 1
+    changed = replace(
+        batch,
+        products=batch.products.clone().index_add_(1, torch.tensor([last]), torch.ones(1, 1, dtype=torch.int64), alpha=-1).remainder_(12),
+        kinds=batch.kinds.clone().index_fill_(1, torch.tensor([last]), 2),
+        amounts=batch.amounts.clone().index_fill_(1, torch.tensor([last]), 5),
+    )
+    with torch.no_grad():
+        products = network.products()
+        before, after = network.states(batch, products), network.states(changed, products)
+    torch.testing.assert_close(before[:, : last + 1], after[:, : last + 1])
+    assert not torch.allclose(before[:, last + 1], after[:, last + 1])
+
+
+def test_padding_never_changes_a_score(made):
+    network, given, histories, _ = made(calendar=True)
+    order = np.argsort(histories.lengths)
+    short, long = int(order[0]), int(order[-1])
+    assert histories.lengths[short] < histories.lengths[long]
+    with torch.no_grad():
+        alone = network(batch_of(given, histories, [short]))
+        padded = network(batch_of(given, histories, [short, long]))
+        evidence = network.explain(batch_of(given, histories, [short, long]))
+        lone = network.explain(batch_of(given, histories, [short]))
+    torch.testing.assert_close(alone[0], padded[0])
+    tokens = int(histories.lengths[short]) + 1
+    torch.testing.assert_close(evidence.neighbours[0, :tokens], lone.neighbours[0])
+    assert evidence.neighbours[0, tokens:].abs().max() == 0
+
+
+def test_customers_without_events_and_unknown_attributes_are_scored(made):
+    network, given, _, cut = made()
+    from finrec.scorer import cohort
+
+    nobody = cohort(
+        ["somebody new"], cut.valid.train, cut.customers, cut.catalogue, cut.valid.until
+    )
+    scores = assemble.FusedScorer(network, given, 20).score(nobody)
+    assert scores.shape == (1, 12) and np.isfinite(scores).all()
+
+
+def test_scores_do_not_depend_on_company_or_order(made):
+    network, given, histories, _ = made()
+    scorer = assemble.FusedScorer(network, given, 20)
+    whole = scorer.score(histories)
+    order = np.random.default_rng(0).permutation(len(histories))
+    np.testing.assert_allclose(scorer.score(histories.take(order), batch=7), whole[order], atol=2e-5)
+
+
+def ring(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """CSR of a weighted symmetric graph, normalised as D^-1/2 A D^-1/2."""
+    rng = np.random.default_rng(0)
+    dense = np.triu(rng.random((n, n)) < 0.3, 1) * rng.random((n, n))
+    dense = dense + dense.T
+    root = 1 / np.sqrt(np.maximum(dense.sum(1), 1e-9)) * (dense.sum(1) > 0)
+    dense = dense * root[:, None] * root[None]
+    rows, columns = np.nonzero(dense)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
+    return (
+        torch.from_numpy(indptr),
+        torch.from_numpy(columns),
+        torch.from_numpy(dense[rows, columns].astype(np.float32)),
+    )
+
+
+def test_eq_10_gcn_layer_equals_pytorch_geometrics():
+    torch.manual_seed(0)
+    graph = ProductGraph("gcn", 1, 8, *ring(15))
+    layer = GCNConv(8, 8, bias=False, normalize=False, add_self_loops=False)
+    with torch.no_grad():
+        layer.lin.weight.copy_(torch.randn(8, 8))
+        graph.convolutions[0].weight.copy_(layer.lin.weight)
+        x = torch.randn(15, 8)
+        expected = x + torch.nn.functional.gelu(layer(x, graph.edges(), graph.values))
+        torch.testing.assert_close(graph(x), expected)
+
+
+def test_sparse_product_has_the_gradient_of_a_dense_one():
+    torch.manual_seed(0)
+    graph = ProductGraph("lightgcn", 2, 4, *ring(9))
+    x = torch.randn(9, 4, requires_grad=True)
+    graph(x).square().sum().backward()
+    dense = graph.matrix().to_dense()
+    y = x.detach().clone().requires_grad_()
+    (y + dense @ y + dense @ dense @ y).square().sum().backward()
+    torch.testing.assert_close(x.grad, y.grad)
+
+
+@pytest.mark.parametrize("kind", ["gcn", "gat", "gatv2", "lightgcn"])
+def test_relabelling_nodes_permutes_results(kind):
+    torch.manual_seed(0)
+    indptr, indices, values = ring(12)
+    graph = ProductGraph(kind, 2, 8, indptr, indices, values).eval()
+    order = torch.randperm(12)
+    dense = graph.matrix().to_dense()[order][:, order].to_sparse_csr()
+    other = ProductGraph(
+        kind, 2, 8, dense.crow_indices(), dense.col_indices(), dense.values()
+    ).eval()
+    other.load_state_dict(graph.state_dict())
+    x = torch.randn(12, 8)
+    torch.testing.assert_close(other(x[order]), graph(x)[order], atol=1e-5, rtol=1e-4)
+
+
+def test_eq_12_customer_node_matches_the_formula_at_every_moment():
+    torch.manual_seed(0)
+    node = CustomerNode(6)
+    torch.nn.init.normal_(node.of_customer)
+    torch.nn.init.normal_(node.of_product)
+    own, products = torch.randn(1, 6), torch.randn(1, 4, 6)
+    out = node(own, products)
+    w, a_v, a_u = node.project.weight, node.of_customer, node.of_product
+    for moment in range(5):
+        neighbours = torch.cat([own, products[0, :moment]]) @ w.T
+        logits = torch.nn.functional.leaky_relu(neighbours @ a_u + (own @ w.T) @ a_v, 0.2)
+        share = logits.softmax(0)
+        expected = torch.nn.functional.elu((share[:, None] * neighbours).sum(0))
+        torch.testing.assert_close(out[0, moment], expected, atol=2e-2, rtol=2e-2)
+    real = torch.ones(1, 5, dtype=torch.bool)
+    torch.testing.assert_close(
+        node.coefficients(own, products, real)[0], share, atol=2e-2, rtol=2e-2
+    )
+
+
+def test_hidden_edges_equal_a_graph_without_those_customers(made):
+    network, given, histories, _ = made()
+    rows = np.array([0, 3, 5])
+    hidden = assemble.hidden_edges(given, histories, rows, torch.device("cpu"))
+    rest = histories.take(np.setdiff1d(np.arange(len(histories)), rows))
+    left, right, weight = graphs.pairs(rest.offsets, rest.products, given.graph.relation)
+    dense = np.zeros((12, 12), np.float32)
+    np.add.at(dense, (left, right), weight)
+    root = given.graph.inverse_root_degree
+    dense = torch.from_numpy(dense * root[:, None] * root[None])
+    x = torch.randn(12, 16)
+    graph = network.graph
+    graph.kind, layers = "lightgcn", graph.strength.shape[0]
+    expected, y = x.clone(), x
+    for strength in graph.strength[:layers]:
+        y = dense @ y
+        expected = expected + strength * y
+    torch.testing.assert_close(graph(x, hidden), expected, atol=1e-5, rtol=1e-4)
