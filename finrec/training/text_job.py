@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from finrec.schema import CheckpointError
-from finrec.snapshots import file_lineage
+from finrec.snapshots import file_lineage, publish
 from finrec.training.text_loop import Log, Progress
 
 SETTINGS, METRICS = "settings.json", "metrics.json"
@@ -53,14 +53,15 @@ class TextJob:
         self.told = told
         self.log = Log(self.work / "log.jsonl", progress)
 
-    def measured(self, name: str, measure: Callable[[], Any]) -> Any:
+    def measured(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """A figure, measured once: a job taken up again reads it from its folder."""
         file = self.work / METRICS
-        known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        known: dict[str, dict[str, float]] = json.loads(file.read_text()) if file.exists() else {}
         if name not in known:
             known[name] = measure()
             _write(file, known)
-            self.log.write("measured", name=name, message=json.dumps(known[name]))
+            figures = ", ".join(f"{k} {v:.4g}" for k, v in known[name].items())
+            self.log.write("evaluating", phase=name, message=f"Held-out text, {name}: {figures}.")
         return known[name]
 
     def publish(self, write: Callable[[Path], None], metrics: dict[str, Any]) -> dict[str, Any]:
@@ -71,9 +72,9 @@ class TextJob:
         write(staging)
         record = {**self.told, "metrics": metrics}
         _write(staging / METRICS, record)
-        self.log.write("done", message=json.dumps(metrics))
+        self.log.write("done", message=f"The encoder is in {self.out.name}.")
         shutil.copyfile(self.work / "log.jsonl", staging / "log.jsonl")
-        os.replace(staging, self.out)
+        publish(staging, self.out)
         shutil.rmtree(self.work, ignore_errors=True)
         return record
 

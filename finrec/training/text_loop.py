@@ -7,7 +7,6 @@ warm-up and a linear decay of η. Checkpoints are safetensors and JSON.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from finrec.networks.language import TextEncoder
 from finrec.schema import CheckpointError
+from finrec.snapshots import publish
 
 Progress = Callable[[dict[str, Any]], None]
 STATE = "state.json"
@@ -248,7 +248,7 @@ def _keep(
                 moments[f"{name}|{key}"] = value.detach().contiguous()
     save_file(moments, staging / "optimizer.safetensors")
     (staging / STATE).write_text(json.dumps(state))
-    os.replace(staging, target)
+    publish(staging, target)
     if previous is not None:
         shutil.rmtree(previous, ignore_errors=True)
     return target
