@@ -28,6 +28,7 @@ WEIGHT = "weight"
 
 ACQUIRED = "acquired"  # the customer took the product (a 0→1 change of a holding, a purchase)
 DROPPED = "dropped"  # a 1→0 change of a holding
+HELD = "held"  # was held when the customer was first seen: since when is not known
 RATED = "rated"
 TRADED = "traded"
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME, DataError
 
-KINDS = ("acquired", "dropped", "rated", "traded", "other")  # index = code in Cohort.kinds
+KINDS = ("acquired", "dropped", "rated", "traded", "other", "held")  # index = code in Cohort.kinds
 SECONDS_PER_DAY = 86_400
 
 
@@ -117,11 +117,12 @@ class Cohort:
         return mask
 
     def held(self, n_products: int) -> np.ndarray:
-        """Which products are held now: the last acquired/dropped event acquired it, bool [B, N]."""
+        """Which products are held now: not dropped since last acquired or seen, bool [B, N]."""
         mask = np.zeros((len(self), n_products), dtype=bool)
         rows = self.rows()
-        change = self.kinds <= 1  # acquired or dropped; a later event overwrites an earlier one
-        mask[rows[change], self.products[change]] = self.kinds[change] == 0
+        dropped = self.kinds == KINDS.index("dropped")
+        change = dropped | np.isin(self.kinds, [KINDS.index("acquired"), KINDS.index("held")])
+        mask[rows[change], self.products[change]] = ~dropped[change]  # a later event overwrites
         return mask
 
 
@@ -175,7 +176,7 @@ def _second(moment: pd.Timestamp) -> int:
 def kind_codes(kinds: pd.Series) -> np.ndarray:
     """Code in KINDS of each event kind, int64; kinds of a source's own become ``other``."""
     codes = pd.Index(KINDS).get_indexer(pd.Index(kinds.astype(str)))
-    return np.where(codes < 0, len(KINDS) - 1, codes).astype(np.int64)
+    return np.where(codes < 0, KINDS.index("other"), codes).astype(np.int64)
 
 
 class Scorer(Protocol):

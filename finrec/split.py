@@ -16,7 +16,19 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from finrec.schema import BASKET, CUSTOMER, FOLD, ORDER, PRODUCT, TIME, DataError, Dataset
+from finrec.schema import (
+    BASKET,
+    CUSTOMER,
+    DROPPED,
+    FOLD,
+    HELD,
+    KIND,
+    ORDER,
+    PRODUCT,
+    TIME,
+    DataError,
+    Dataset,
+)
 from finrec.scorer import Catalogue, Cohort, cohort, seconds
 
 FoldName = Literal["valid", "test"]
@@ -198,7 +210,8 @@ def _temporal(
         ("test", ["train", "valid"], test_from),
     ):
         known = events[events[FOLD].isin(known_folds)]
-        held_out = events[(events[FOLD] == name) & (events["kind"] != "dropped")]
+        taken = ~events[KIND].isin([DROPPED, HELD])  # only what was taken can be foretold
+        held_out = events[(events[FOLD] == name) & taken]
         if held_out.empty or known.empty:
             raise DataError(
                 f"The split of {dataset.info.name} at {valid_from:%Y-%m-%d} and "
