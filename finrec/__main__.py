@@ -142,7 +142,7 @@ def train(
         seed,
         device,
         model,
-        course,  # type: ignore[arg-type]
+        course,
     )
     if background:
         run = pipeline.start(settings)

@@ -16,6 +16,7 @@ import torch
 
 from finrec import datasets, presets
 from finrec import snapshots as store
+from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
 from finrec.explain.explanation import Explanation
@@ -32,6 +33,7 @@ from finrec.training.checkpoint import Checkpoints
 from finrec.training.runs import Run
 
 Progress = Callable[[dict[str, Any]], None]
+RECENT_DAYS = 90.0
 
 
 def ingest(source: str, path: Path | None = None) -> Snapshot:
@@ -131,7 +133,11 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
     scale = _temperature(chosen.scorer, parts)
     tell({"event": "evaluating", "message": "Testing once on what was held out."})
     scorers = {"valid": chosen.scorer, "test": final.scorer}
-    metrics = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info)
+    references = {
+        "popularity": Popularity().fit(parts.test, parts),
+        "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
+    }
+    metrics = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
     provenance = _provenance(snapshot, settings, chosen, final, scale)
     tell({"event": "done", "message": f"Done: {run}."})
     return run_store.write(

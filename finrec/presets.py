@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from finrec.config import ModelSettings, Parts, RunSettings, TrainSettings
+from finrec.config import ModelSettings, RunSettings, TrainSettings
 from finrec.schema import DataError, DatasetInfo
 
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -20,7 +20,7 @@ def settings(
     info: DatasetInfo,
     snapshot: str,
     preset: str = "standard",
-    parts: Parts = "+tl+gnn",
+    parts: str = "+tl+gnn",
     seed: int = 0,
     device: str = "auto",
     model: dict[str, Any] | None = None,
@@ -40,7 +40,7 @@ def settings(
             protocol=info.protocol,
             parts=parts,
             preset=preset,
-            device=device,  # type: ignore[arg-type]  # pydantic checks it
+            device=device,
             model=ModelSettings(**{**shape, **(model or {})}),
             train=TrainSettings(**{**course, "seed": seed, **(train or {})}),
         )

@@ -180,7 +180,7 @@ def _with_sentences(found: Explanation) -> Explanation:
     """At most three sentences, each about a row of the tables."""
     sentences = []
     if len(found.events):
-        best = found.events.loc[found.events["effect"].idxmax()]
+        best = found.events.iloc[int(found.events["effect"].argmax())]
         if best["effect"] > 0:
             sentences.append(
                 f"Without {best[NAME]} ({best[TIME]:%d %b %Y}) the score would fall by "
@@ -192,12 +192,12 @@ def _with_sentences(found: Explanation) -> Explanation:
         )
     groups = found.edges[(found.edges["kind"] == "shared") & (found.edges["customers"] > 0)]
     if len(groups):
-        top = groups.loc[groups["customers"].idxmax()]
+        top = groups.iloc[int(groups["customers"].argmax())]
         sentences.append(
             f"{int(top['customers']):,} customers who have {top['source_name']} also have "
             f"{found.name}."
         )
-    top = found.ledger.loc[found.ledger["contribution"].idxmax()]
+    top = found.ledger.iloc[int(found.ledger["contribution"].argmax())]
     if top["contribution"] > 0:
         sentences.append(
             f"{top['label']} speaks for it most: {top['contribution']:+.2f} against the average "

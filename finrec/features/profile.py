@@ -82,7 +82,8 @@ class Profile:
         for i, category in enumerate(self.categories):
             if category.name in table.columns:
                 codes[:, i] = (
-                    pd.Index(category.values).get_indexer(_texts(table[category.name])) + 1
+                    pd.Index(category.values).get_indexer(pd.Index(_texts(table[category.name])))
+                    + 1
                 )
         return numbers, codes
 

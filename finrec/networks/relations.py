@@ -6,6 +6,7 @@ coefficients.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,9 +100,11 @@ class ProductGraph(nn.Module):
         """The normalised adjacency, sparse CSR [N, N]."""
         if self._matrix is None:
             n = len(self.indptr) - 1
-            self._matrix = torch.sparse_csr_tensor(
-                self.indptr, self.indices, self.values, (n, n), check_invariants=False
-            )
+            with warnings.catch_warnings():  # torch calls the layout a beta; a test checks it
+                warnings.filterwarnings("ignore", message="Sparse")
+                self._matrix = torch.sparse_csr_tensor(
+                    self.indptr, self.indices, self.values, (n, n), check_invariants=False
+                )
         return self._matrix
 
     def edges(self) -> Tensor:

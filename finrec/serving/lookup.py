@@ -43,7 +43,7 @@ def customer(snapshot: str, customer_id: str) -> CustomerView:
     if people.empty and history.empty:
         raise DataError(f"Customer {customer_id!r} is not in {found.ref}; check the id.")
     row = people.iloc[0].to_dict() if len(people) else {}
-    attributes = {k: (None if pd.isna(v) else v) for k, v in row.items() if k != CUSTOMER}
+    attributes = {str(k): (None if pd.isna(v) else v) for k, v in row.items() if k != CUSTOMER}
     return CustomerView(customer_id, attributes, history)
 
 

@@ -227,7 +227,7 @@ class _Loop:
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
         self.optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _weights_of(self, rows: np.ndarray) -> np.ndarray:
         assert self.weights is not None

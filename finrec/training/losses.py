@@ -5,6 +5,8 @@ Shapes: S training targets of a step, N products, D width.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,15 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, states, products, bias, targets, weights, smoothing):  # noqa: ANN001
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        products: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        weights: Tensor,
+        smoothing: float,
+    ) -> Tensor:
         count, n_products = len(states), len(products)
         grad_states = torch.empty_like(states)
         grad_products = torch.zeros_like(products)
@@ -50,7 +60,8 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx, grad):  # noqa: ANN001
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        grad = grads[0]
         states, products, bias = ctx.saved_tensors
         return grad * states, grad * products, grad * bias, None, None, None
 
@@ -78,4 +89,7 @@ def softmax_over_catalogue(
     """
     if weights is None:
         weights = torch.ones(len(states), dtype=states.dtype, device=states.device)
-    return _SoftmaxOverCatalogue.apply(states, products, bias, targets, weights, smoothing)
+    loss: Tensor = _SoftmaxOverCatalogue.apply(  # type: ignore[no-untyped-call]
+        states, products, bias, targets, weights, smoothing
+    )
+    return loss

@@ -72,7 +72,9 @@ def test_a_later_event_never_changes_an_earlier_state(made, decoder_layers, cale
     last = int(batch.lengths[0]) - 1
     changed = replace(
         batch,
-        products=batch.products.clone().index_add_(1, torch.tensor([last]), torch.ones(1, 1, dtype=torch.int64), alpha=-1).remainder_(12),
+        products=batch.products.clone()
+        .index_add_(1, torch.tensor([last]), torch.ones(1, 1, dtype=torch.int64), alpha=-1)
+        .remainder_(12),
         kinds=batch.kinds.clone().index_fill_(1, torch.tensor([last]), 2),
         amounts=batch.amounts.clone().index_fill_(1, torch.tensor([last]), 5),
     )
@@ -115,7 +117,9 @@ def test_scores_do_not_depend_on_company_or_order(made):
     scorer = assemble.FusedScorer(network, given, 20)
     whole = scorer.score(histories)
     order = np.random.default_rng(0).permutation(len(histories))
-    np.testing.assert_allclose(scorer.score(histories.take(order), batch=7), whole[order], atol=2e-5)
+    np.testing.assert_allclose(
+        scorer.score(histories.take(order), batch=7), whole[order], atol=2e-5
+    )
 
 
 def ring(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,0 +1,123 @@
+"""The protocols by which finrec measures; every figure that it prints comes from here.
+
+R1 (leave one out) and R2 (by time) rank the whole catalogue; P asks yes or no of pairs. Test cases
+are read by :func:`evaluate` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finrec.evaluation import metrics, pointwise
+from finrec.schema import DatasetInfo
+from finrec.scorer import Scorer
+from finrec.split import Cases, FoldName, Split
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How a scorer ranked held-out cases.
+
+    Args:
+        per_case: one row a case, one column a metric.
+        warm: whether the customer had events before, bool [C].
+    """
+
+    per_case: pd.DataFrame
+    warm: np.ndarray
+
+    def mean(self, rows: np.ndarray | None = None) -> dict[str, float]:
+        """Mean over cases (macro average), or over the cases at ``rows``; empty for none."""
+        chosen = self.per_case if rows is None else self.per_case[rows]
+        if chosen.empty:
+            return {}
+        return {str(name): float(value) for name, value in chosen.mean().items()}
+
+
+def ranking(
+    scorer: Scorer,
+    cases: Cases,
+    ks: Sequence[int],
+    masked: bool,
+    repeatable: bool,
+    batch: int = 1024,
+) -> Ranking:
+    """Rank the whole catalogue for each case.
+
+    Args:
+        scorer: the method.
+        cases: held-out cases.
+        ks: list lengths.
+        masked: leave out products of the history (unless repeatable). Where the source says what
+            could be offered, that alone decides.
+        repeatable: products of the history may be acquired again.
+        batch: cases scored at once.
+    """
+    parts = []
+    for start in range(0, len(cases), batch):
+        part = cases.take(np.arange(start, min(start + batch, len(cases))))
+        scores = scorer.score(part.customers)
+        allowed = offered(part, scores.shape[1], masked and not repeatable)
+        rows = np.repeat(np.arange(len(part)), np.diff(part.offsets))
+        rank = metrics.ranks(scores, allowed, rows, part.relevant)
+        parts.append(metrics.per_case(rank, part.offsets, ks))
+    return Ranking(pd.concat(parts, ignore_index=True), cases.customers.lengths > 0)
+
+
+def offered(cases: Cases, n_products: int, without_history: bool) -> np.ndarray:
+    """What is ranked for each case, bool [C, N]."""
+    if cases.allowed is not None:
+        return cases.allowed
+    if without_history:
+        return ~cases.customers.seen(n_products)
+    return np.ones((len(cases), n_products), dtype=bool)
+
+
+def evaluate(
+    scorer_for: Callable[[FoldName], Scorer],
+    split: Split,
+    info: DatasetInfo,
+    references: Mapping[str, Scorer],
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Metrics by protocol on the test cases, beside simple methods that they must beat.
+
+    Args:
+        scorer_for: the scorer fitted for a fold; under R1 both folds have the same.
+        split: from :func:`finrec.split.split`.
+        info: list lengths.
+        references: simple methods by name, fitted on the test fold's training part.
+        seed: of the negatives of protocol P.
+    """
+    return {
+        split.protocol: {
+            **_ranked(scorer_for("test"), split, info),
+            "headline": f"ndcg@{info.ks[0]}",
+            "description": split.description,
+            "cases": len(split.test.cases),
+            "references": {name: _ranked(r, split, info) for name, r in references.items()},
+        },
+        "P": pointwise.evaluate(scorer_for, split, seed),
+    }
+
+
+def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> dict[str, Any]:
+    cases = split.test.cases
+    views: dict[str, Any] = {}
+    told = cases.allowed is not None or split.repeatable
+    for name, masked in (("masked", True),) if told else (("masked", True), ("unmasked", False)):
+        found = ranking(scorer, cases, info.ks, masked, split.repeatable)
+        views[name] = found.mean()
+        if name == "masked":
+            slices = {"warm": found.warm, "cold": ~found.warm}
+            views["slices"] = {
+                which: {"cases": int(rows.sum()), **found.mean(rows)}
+                for which, rows in slices.items()
+                if 0 < rows.sum() < len(rows)
+            }
+    return views
