@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -128,6 +129,23 @@ class Dataset:
         if self.candidates is not None:
             named["candidates"] = self.candidates
         return {**named, **dict(self.extra)}
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A data set too large for memory: the tables of :class:`Dataset` as Parquet files.
+
+    Args:
+        info: as in a Dataset.
+        folder: holds ``<table>.parquet`` for customers, products, events and links, and any other
+            table; whoever keeps it may move the files away.
+        receipt: what became of the rows of the source files: ``rows_in``, ``loaded``,
+            ``rejected`` and ``reasons``, which add up.
+    """
+
+    info: DatasetInfo
+    folder: Path
+    receipt: Mapping[str, Any] = field(default_factory=dict)
 
 
 REQUIRED: dict[str, tuple[str, ...]] = {
