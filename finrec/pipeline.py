@@ -22,6 +22,7 @@ from finrec.evaluation import protocols
 from finrec.explain.explanation import Explanation
 from finrec.explain.explanation import explain as explain_offer
 from finrec.schema import CheckpointError, DataError
+from finrec.serving import export
 from finrec.serving.lookup import CustomerView, customer, search
 from finrec.serving.recommender import Recommender, offerable
 from finrec.snapshots import Snapshot
@@ -30,6 +31,8 @@ from finrec.training import assemble, calibrate, fit, jobs
 from finrec.training import runs as run_store
 from finrec.training.assemble import FusedScorer
 from finrec.training.checkpoint import Checkpoints
+from finrec.training.estimate import Estimate
+from finrec.training.estimate import estimate as estimate_seconds
 from finrec.training.runs import Run
 
 Progress = Callable[[dict[str, Any]], None]
@@ -237,6 +240,12 @@ def demo(progress: Progress = lambda event: None) -> Run:
     return train(presets.settings(snapshot.info, snapshot.ref, "standard"), progress)
 
 
+def estimate(settings: RunSettings) -> Estimate:
+    """How long a training with these settings will take on this machine."""
+    rows = store.find(settings.snapshot).rows
+    return estimate_seconds(settings, rows["events"], rows["products"], runs())
+
+
 def device_name() -> str:
     """The device that ``auto`` takes, for people."""
     if torch.cuda.is_available():
@@ -246,14 +255,23 @@ def device_name() -> str:
 
 __all__ = [
     "CustomerView",
+    "Estimate",
+    "Explanation",
     "Recommender",
+    "Run",
+    "Snapshot",
     "customer",
+    "datasets",
     "demo",
     "device_name",
+    "estimate",
     "evaluate",
     "explain",
+    "export",
     "ingest",
+    "jobs",
     "load",
+    "presets",
     "recommend",
     "runs",
     "search",

@@ -55,7 +55,7 @@ def search(snapshot: str, text: str, limit: int = 50) -> pd.DataFrame:
         "hits AS (SELECT customer_id FROM ids WHERE customer_id LIKE ? ESCAPE '\\' "
         "ORDER BY length(customer_id), customer_id LIMIT ?) "
         "SELECT h.customer_id, count(e.customer_id) AS events FROM hits h "
-        "LEFT JOIN events e USING (customer_id) GROUP BY ALL "
+        "LEFT JOIN events e USING (customer_id) GROUP BY h.customer_id "
         "ORDER BY length(h.customer_id), h.customer_id",
         [pattern, limit],
     )

@@ -1,0 +1,265 @@
+"""Why a product is offered, drawn: attention, the ledger of scores, the neighbourhood, events.
+
+The frames are those of :class:`finrec.explain.explanation.Explanation`. T events, token 0 is the
+customer's profile.
+"""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from finrec.figures import formats
+from finrec.figures.rows import largest, smallest
+from finrec.figures.style import AGAINST, BLUE, FAINT, FOR, GREEN, GREY, ORANGE, SEQUENTIAL, styled
+from finrec.schema import NAME, TIME
+
+PROFILE = "Profile"
+LABEL_LENGTH = 26
+NODE_LOOKS = {  # kind: (words, colour, symbol, size)
+    "customer": ("this customer", ORANGE, "square", 22),
+    "own": ("taken before", BLUE, "circle", 16),
+    "offer": ("the offer", GREEN, "star", 24),
+    "near": ("close to the offer", GREY, "circle-open", 13),
+}
+EDGE_WORDS = {
+    "acquired": "taken by this customer",
+    "shared": "taken together by others",
+    "near": "close in the graph",
+}
+
+
+def token_labels(events: pd.DataFrame) -> list[str]:
+    """A label for each token, T + 1: the profile, then day and product of each event."""
+    rows = zip(events[TIME], events[NAME], strict=True)
+    return [PROFILE, *(f"{when:%d %b %y} · {formats.shortened(name)}" for when, name in rows)]
+
+
+def attention_table(values: np.ndarray, events: pd.DataFrame) -> pd.DataFrame:
+    """One row for each pair that has a share: standing at, looks at, share."""
+    labels = token_labels(events)
+    if values.ndim == 1:
+        table = pd.DataFrame({"Looks at": labels, "Share": values})
+        return table.sort_values("Share", ascending=False, ignore_index=True)
+    rows, columns = np.nonzero(np.tril(np.ones(values.shape, dtype=bool)))
+    return pd.DataFrame(
+        {
+            "Standing at": [labels[r] for r in rows],
+            "Looks at": [labels[c] for c in columns],
+            "Share": values[rows, columns],
+        }
+    )
+
+
+def attention(values: np.ndarray, events: pd.DataFrame) -> go.Figure:
+    """Where the network looks: a map [T + 1, T + 1], or the shares of the last state [T + 1].
+
+    A row of the map is the moment after an event; it can look at itself and at what came before.
+    """
+    labels = [formats.markup(label) for label in token_labels(events)]
+    places = list(range(len(labels)))
+    axis = {"tickmode": "array", "tickvals": places, "ticktext": labels}
+    if values.ndim == 1:
+        figure = go.Figure(
+            go.Bar(
+                x=values,
+                y=places,
+                orientation="h",
+                marker_color=BLUE,
+                customdata=labels,
+                hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
+            )
+        )
+        figure.update_yaxes(**axis, autorange="reversed")
+        figure.update_xaxes(tickformat=".0%", title="Share of attention", rangemode="tozero")
+        return styled(figure, 110 + 24 * len(labels))
+    seen = np.where(np.tril(np.ones(values.shape, dtype=bool)), values, np.nan)
+    pairs = [[[row, column] for column in labels] for row in labels]
+    figure = go.Figure(
+        go.Heatmap(
+            z=seen,
+            x=places,
+            y=places,
+            customdata=pairs,
+            colorscale=SEQUENTIAL,
+            zmin=0,
+            xgap=1,
+            ygap=1,
+            hoverongaps=False,
+            colorbar={"tickformat": ".0%", "title": "Share", "thickness": 12, "outlinewidth": 0},
+            hovertemplate="Standing at %{customdata[0]}<br>looks at %{customdata[1]}: %{z:.1%}"
+            "<extra></extra>",
+        )
+    )
+    figure.update_xaxes(**axis, title="looks at", showgrid=False, tickangle=-45)
+    figure.update_yaxes(**axis, title="standing at", showgrid=False, autorange="reversed")
+    return styled(figure, max(320, 200 + 26 * len(labels)))
+
+
+def describe_attention(values: np.ndarray, events: pd.DataFrame) -> str:
+    """One sentence: what the recommendation looks at most."""
+    last = values if values.ndim == 1 else values[-1]
+    labels = token_labels(events)
+    order = np.argsort(-last, kind="stable")[:3]
+    named = [f"{labels[i]} ({formats.share(float(last[i]))})" for i in order]
+    return f"At the moment of the recommendation the network looks most at {_listed(named)}."
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def ledger_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    """What each part adds to the score, and the sum."""
+    rows = ledger[["label", "contribution"]].rename(
+        columns={"label": "Part", "contribution": "Adds to the score"}
+    )
+    total = pd.DataFrame(
+        {"Part": ["Together"], "Adds to the score": [float(ledger["contribution"].sum())]}
+    )
+    return pd.concat([rows, total], ignore_index=True)
+
+
+def ledger(ledger: pd.DataFrame) -> go.Figure:
+    """The score above the average product's, built up part by part."""
+    values = ledger["contribution"].to_numpy(dtype=float)
+    labels = [formats.markup(label) for label in ledger["label"]]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            y=[*labels, "Together"],
+            x=[*values, float(values.sum())],
+            measure=["relative"] * len(values) + ["total"],
+            text=[formats.signed(v) for v in [*values, float(values.sum())]],
+            textposition="outside",
+            cliponaxis=False,
+            increasing={"marker": {"color": FOR}},
+            decreasing={"marker": {"color": AGAINST}},
+            totals={"marker": {"color": GREY}},
+            connector={"line": {"color": FAINT, "width": 1}},
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="Score above that of the average product")
+    return styled(figure, 130 + 34 * len(labels), margin={"r": 48}, showlegend=False)
+
+
+def describe_ledger(ledger: pd.DataFrame) -> str:
+    """One sentence: the part that adds most and the one that takes most away."""
+    best = largest(ledger, "contribution")
+    worst = smallest(ledger, "contribution")
+    total = formats.signed(float(ledger["contribution"].sum()))
+    text = (
+        f"Against the average product the score is {total}; {best['label']} adds most "
+        f"({formats.signed(best['contribution'])})"
+    )
+    if worst["contribution"] < 0:
+        text += f", {worst['label']} takes most away ({formats.signed(worst['contribution'])})"
+    return text + "."
+
+
+def neighbourhood_table(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
+    """One row an edge, with names in place of ids."""
+    names = dict(zip(nodes["id"], nodes["label"], strict=True))
+    return pd.DataFrame(
+        {
+            "From": edges["source"].map(names),
+            "To": edges["target"].map(names),
+            "Link": edges["kind"].map(EDGE_WORDS),
+            "Weight": edges["weight"].astype(float),
+            "Customers with both": [
+                formats.number(count) if count else formats.UNKNOWN for count in edges["customers"]
+            ],
+        }
+    )
+
+
+def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
+    """The customer, what they took, the offer and what lies close to it, from left to right."""
+    graph = nx.DiGraph()
+    for node in nodes.to_dict("records"):
+        graph.add_node(node["id"], hop=node["hop"])
+    places = nx.multipartite_layout(graph, subset_key="hop", align="vertical")
+    figure = go.Figure()
+    strongest = max([float(w) for w in edges["weight"]], default=0.0) or 1.0
+    for edge in edges.to_dict("records"):
+        (x0, y0), (x1, y1) = places[edge["source"]], places[edge["target"]]
+        figure.add_trace(
+            go.Scatter(
+                x=[x0, x1],
+                y=[y0, y1],
+                mode="lines",
+                line={
+                    "color": FAINT,
+                    "width": 1 + 5 * float(edge["weight"]) / strongest,
+                    "dash": "dot" if edge["kind"] == "near" else "solid",
+                },
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    for kind, (words, colour, symbol, width) in NODE_LOOKS.items():
+        group = nodes[nodes["kind"] == kind]
+        if group.empty:
+            continue
+        labels = [formats.markup(label) for label in group["label"]]
+        figure.add_trace(
+            go.Scatter(
+                x=[places[i][0] for i in group["id"]],
+                y=[places[i][1] for i in group["id"]],
+                mode="markers+text",
+                name=words,
+                text=[
+                    formats.markup(formats.shortened(label, LABEL_LENGTH))
+                    for label in group["label"]
+                ],
+                textposition="top center",
+                cliponaxis=False,
+                customdata=labels,
+                marker={"color": colour, "symbol": symbol, "size": width, "line": {"width": 2}},
+                hovertemplate="%{customdata}<extra>" + words + "</extra>",
+            )
+        )
+    tallest = int(nodes.groupby("hop").size().max())
+    xs = [place[0] for place in places.values()]
+    ys = [place[1] for place in places.values()]
+    wide, high = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
+    figure.update_xaxes(visible=False, range=[min(xs) - 0.14 * wide, max(xs) + 0.14 * wide])
+    figure.update_yaxes(visible=False, range=[min(ys) - 0.1 * high, max(ys) + 0.18 * high])
+    return styled(figure, max(300, 90 + 56 * tallest), showlegend=True)
+
+
+def describe_neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> str:
+    """One or two sentences: how the customer and the offer are linked."""
+    if edges.empty:
+        return "This model reads no graph, or none of its links reaches from here to the offer."
+    own = int((edges["kind"] == "acquired").sum())
+    shared = edges[edges["kind"] == "shared"]
+    text = (
+        f"{formats.counted(own, 'product')} of this customer are drawn, "
+        f"{len(shared)} of them linked to the offer."
+    )
+    known = shared[shared["customers"] > 0]
+    if len(known):
+        top = largest(known, "customers")
+        text += (
+            f" The most shared: {formats.number(int(top['customers']))} customers have both "
+            f"{top['source_name']} and the offer."
+        )
+    return text
+
+
+def events_table(events: pd.DataFrame) -> pd.DataFrame:
+    """The events that the network read, newest first, with attention and effect."""
+    return pd.DataFrame(
+        {
+            "Day": events[TIME],
+            "Product": events[NAME],
+            "Event": events["kind"],
+            "Attention": events["attention"].astype(float),
+            "Score falls without it by": events["effect"].astype(float),
+        }
+    ).iloc[::-1]

@@ -1,0 +1,136 @@
+"""Numbers, dates and names as a reader sees them; the only place that decides how.
+
+Text from data is never shown as it is: :func:`markdown` for Streamlit's texts and :func:`markup`
+for plotly's make it mean itself and nothing else.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+UNKNOWN = "–"
+DAY = "%-d %b %Y"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&=^])")
+_JOINER = "\u2060"  # invisible; keeps an address in a name from becoming a link
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value != value  # NaN and NaT are unequal to themselves
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """``1,234`` or, with digits, ``1,234.5``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return f"{value:,.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """``+0.12`` or, with a real minus sign, ``−0.12``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return f"{value:+,.{digits}f}".replace("-", "−")
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """``12.3%`` of a share between 0 and 1."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return f"{100 * value:.{digits}f}%"
+
+
+def metric(value: float | None) -> str:
+    """A quality measure, four digits: ``0.1234``."""
+    return number(value, 4)
+
+
+def day(value: Any) -> str:
+    """``2 Nov 2024`` of a date, a time or its ISO form."""
+    if _absent(value):
+        return UNKNOWN
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return str(value.strftime(DAY))
+
+
+def moment(value: Any) -> str:
+    """``2 Nov 2024, 14:05`` of a time or its ISO form, in UTC."""
+    if _absent(value):
+        return UNKNOWN
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if value.tzinfo is not None:
+        value = value.astimezone(UTC)
+    return str(value.strftime(f"{DAY}, %H:%M"))
+
+
+def duration(seconds: float | None) -> str:
+    """``45 s``, ``2 min 10 s`` or ``1 h 5 min``."""
+    if seconds is None or not math.isfinite(seconds):
+        return UNKNOWN
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(whole / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def size(count: float) -> str:
+    """``1.4 MB`` of a number of bytes."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+
+
+def counted(count: int, word: str, plural: str = "") -> str:
+    """``1 event``, ``2 events``."""
+    return f"{count:,} {word if count == 1 else plural or word + 's'}"
+
+
+def words(column: str) -> str:
+    """A column's name as words: ``marital_status`` is ``Marital status``."""
+    text = re.sub(r"[_\s]+", " ", str(column)).strip()
+    return text[:1].upper() + text[1:]
+
+
+def value(given: Any) -> str:
+    """Any attribute's value: whole numbers whole, dates as dates, yes and no."""
+    if isinstance(given, str):
+        return given or UNKNOWN
+    if _absent(given):
+        return UNKNOWN
+    if isinstance(given, bool) or type(given).__name__ == "bool_":
+        return "yes" if given else "no"
+    if hasattr(given, "strftime"):
+        return day(given)
+    if isinstance(given, float) or hasattr(given, "dtype"):
+        plain = float(given)
+        return number(plain) if plain.is_integer() else number(plain, 2)
+    return number(given) if isinstance(given, int) else str(given)
+
+
+def shortened(text: str, most: int = 28) -> str:
+    """The text, or its beginning and an ellipsis, at most ``most`` characters."""
+    text = " ".join(str(text).split())
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def markdown(text: str) -> str:
+    """Text that Streamlit's Markdown shows letter by letter: no link, image, colour or formula."""
+    plain = " ".join(str(text).split())
+    plain = re.sub(r"(?i)(https?|ftp):(?=//)|www(?=\.)|@", lambda m: m[0] + _JOINER, plain)
+    return _MARKDOWN.sub(r"\\\1", plain)
+
+
+def markup(text: str) -> str:
+    """Text that plotly shows letter by letter: it reads a little HTML."""
+    return html.escape(" ".join(str(text).split()), quote=False)

@@ -1,0 +1,47 @@
+"""Colours and layout that all figures share, for light and dark pages alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+# After Okabe and Ito (2008), of middle lightness: told apart with any colour vision, and each
+# stands out from a white as from a near-black page by at least 3:1.
+BLUE, ORANGE, GREEN, PURPLE = "#2f86bd", "#c27800", "#0e9169", "#b0629a"
+SKY, VERMILION, OLIVE, GREY = "#5b9fc9", "#d15a14", "#8f8010", "#7b868d"
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, OLIVE, GREY)
+FOR, AGAINST = BLUE, VERMILION  # what speaks for an offer, and against
+# From nothing to full blue: the page's own ground shows through, whatever its colour.
+SEQUENTIAL = [[0.0, "rgba(47,134,189,0.04)"], [0.5, "rgba(47,134,189,0.5)"], [1.0, "#2f86bd"]]
+GRID = "rgba(123,134,141,0.25)"
+FAINT = "rgba(123,134,141,0.55)"
+
+
+def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    """The figure with a transparent ground, quiet grid and no margin that it doesn't need."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8, **layout.pop("margin", {})},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        colorway=list(PALETTE),
+        hoverlabel={"align": "left"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+        bargap=0.35,
+    )
+    figure.update_layout(**layout)
+    figure.update_xaxes(gridcolor=GRID, zerolinecolor=FAINT, automargin=True)
+    figure.update_yaxes(gridcolor=GRID, zerolinecolor=FAINT, automargin=True)
+    return figure
+
+
+def empty(figure_text: str, height: int = 160) -> go.Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = go.Figure()
+    figure.add_annotation(
+        text=figure_text, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper"
+    )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return styled(figure, height)
