@@ -39,12 +39,12 @@ class FinetuneSettings(Frozen):
     """How an encoder learns classes."""
 
     epochs: int = Field(8, ge=1, le=1000, description="passes over the labelled texts")
-    rate: float = Field(2e-4, gt=0, le=1, description="peak learning rate of the last layer")
+    rate: float = Field(4e-4, gt=0, le=1, description="peak learning rate of the last layer")
     head_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of the classifier")
-    decay: float = Field(0.85, gt=0, le=1, description="factor of the rate from layer to layer")
+    decay: float = Field(0.75, gt=0, le=1, description="factor of the rate from layer to layer")
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of steps with a rising rate")
-    smoothing: float = Field(0.1, ge=0, lt=1, description="label smoothing")
+    smoothing: float = Field(0.05, ge=0, lt=1, description="label smoothing")
     dropout: float = Field(0.1, ge=0, lt=1, description="in the encoder and before the classifier")
     batch: int = Field(32, ge=1, description="texts in a batch")
     longest: int = Field(96, ge=8, le=512, description="tokens after which a text is cut")
@@ -201,7 +201,7 @@ def _fit_classifier(
     for step in range(steps):
         loss = F.cross_entropy(output(x / scale), y, label_smoothing=settings.smoothing)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         if step % 10 == 9:
             right = float((output(x_valid / scale).argmax(1) == y_valid).float().mean())

@@ -210,7 +210,7 @@ def _epoch(
             group["lr"] = group["peak"] * share
         value, count = loss(batch, chance)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         nn.utils.clip_grad_norm_(parameters, plan.clip)
         optimizer.step()
         total += float(value.detach()) * count
