@@ -1,7 +1,8 @@
-"""Amazon Beauty, 5-core: 22,363 customers, 12,101 products, 198,502 reviews with titles.
+"""Amazon Beauty: the 5-core (22,363 customers, 12,101 products, 198,502 reviews), or raw files.
 
 Source: McAuley's 2014 release in the cut and order used by S3-Rec and its successors. The folder
-holds ``interactions``, ``items`` and ``users`` (Parquet or CSV).
+holds ``interactions``, ``items`` and ``users`` (Parquet or CSV); or give the ratings CSV or the
+reviews as JSON lines, of any of its categories.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from finrec.datasets.files import table
+from finrec.datasets import amazon_raw
+from finrec.datasets.files import find, table
 from finrec.schema import (
     AMOUNT,
     CUSTOMER,
@@ -44,8 +46,23 @@ INFO = DatasetInfo(
 )
 
 
-def load(path: Path | None) -> Dataset:
-    """Read the folder of the 5-core; ``position`` gives the order within a customer."""
+def load(path: Path | None, core: int = 5) -> Dataset:
+    """Read the 5-core's folder, or raw ratings or reviews.
+
+    Args:
+        path: a folder with ``interactions``, ``items`` and ``users`` (the 5-core; ``position``
+            gives the order within a customer), or a ratings or review file as McAuley published
+            them, or a folder with one and perhaps its metadata (see
+            :mod:`finrec.datasets.amazon_raw`).
+        core: of raw files, keep only customers and products with at least that many events each;
+            0 keeps all.
+    """
+    if path is not None and (path.is_file() or find(path, "interactions") is None):
+        return amazon_raw.load(path, core, INFO)
+    return _five_core(path)
+
+
+def _five_core(path: Path | None) -> Dataset:
     raw = table(path, "interactions", ("user_id", "position", "item_id", "timestamp"))
     listed = table(path, "items", ("item_id", "title", "categories"))
     if raw["timestamp"].isna().any():
