@@ -77,7 +77,7 @@ class TrainSettings(Frozen):
     rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate")
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of steps with a rising rate")
-    patience: int = Field(4, ge=1, le=100, description="epochs without a gain before stopping")
+    patience: int = Field(4, ge=1, le=1000, description="epochs without a gain before stopping")
     smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
     half_life_days: float | None = Field(
         None, gt=0, description="an event this old counts half; None: all count the same"

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
@@ -19,6 +18,9 @@ from finrec.split import Cases, FoldName, Split
 
 def evaluate(scorer_for: Callable[[FoldName], Scorer], split: Split, seed: int) -> dict[str, Any]:
     """Precision, recall, F1, ROC-AUC and PR-AUC on the test pairs, uniform negatives 1:1."""
+    # Imported where needed: the library takes seconds to load.
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     truth, score = pairs(scorer_for("valid"), split.valid.cases, seed)
     threshold = best_threshold(truth, score)
     truth, score = pairs(scorer_for("test"), split.test.cases, seed + 1)

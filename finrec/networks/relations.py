@@ -13,7 +13,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.nn import GATConv, GATv2Conv
 
 GraphKind = Literal["gcn", "gat", "gatv2", "lightgcn"]
 
@@ -85,6 +84,9 @@ class ProductGraph(nn.Module):
             for layer in self.convolutions:
                 nn.init.eye_(layer.weight)
         elif kind in ("gat", "gatv2"):
+            # Imported where needed: the library takes seconds to load.
+            from torch_geometric.nn import GATConv, GATv2Conv
+
             layer_type = GATConv if kind == "gat" else GATv2Conv
             self.convolutions = nn.ModuleList(
                 layer_type(width, width, heads=1, add_self_loops=True) for _ in range(layers)

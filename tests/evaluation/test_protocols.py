@@ -1,0 +1,118 @@
+"""Protocols: what is ranked, slices, references, thresholds; and that nothing leaks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finrec.baselines.popularity import Popularity
+from finrec.evaluation import pointwise, protocols
+from finrec.schema import CUSTOMER, ORDER, PRODUCT, TIME
+from finrec.split import leave_one_out, split
+
+
+class Knows:
+    """Scores what is relevant highest: an upper bound that only a test may build."""
+
+    def __init__(self, cases, n):
+        self.truth = {
+            (c, tuple(p)): t
+            for c, p, t in zip(
+                cases.customers.ids,
+                [cases.customers.take([i]).products for i in range(len(cases))],
+                cases.relevance(n),
+                strict=True,
+            )
+        }
+
+    def score(self, customers):
+        rows = [(c, tuple(customers.take([i]).products)) for i, c in enumerate(customers.ids)]
+        return np.array([self.truth[r] for r in rows], dtype=np.float32)
+
+
+def test_a_scorer_that_knows_the_answer_gets_one_and_a_constant_one_gets_least(small_dataset):
+    cut = split(small_dataset)
+    n = len(cut.catalogue)
+    cases = cut.test.cases
+    best = protocols.ranking(Knows(cases, n), cases, (n,), True, False)
+    assert best.mean()[f"ndcg@{n}"] > 0.7  # several relevant products tie with one another
+
+    class Constant:
+        def score(self, customers):
+            return np.zeros((len(customers), n), np.float32)
+
+    worst = protocols.ranking(Constant(), cases, (1,), True, False)
+    assert worst.mean()["hr@1"] == 0
+
+
+def test_masking_takes_the_history_out_of_the_list(small_dataset):
+    cut = split(small_dataset)
+    cases = cut.test.cases
+    n = len(cut.catalogue)
+    offered = protocols.offered(cases, n, True)
+    assert (offered == ~cases.customers.seen(n)).all()
+    assert protocols.offered(cases, n, False).all()
+
+
+def test_batches_do_not_change_figures(small_dataset):
+    cut = split(small_dataset)
+    popular = Popularity().fit(cut.test, cut)
+    whole = protocols.ranking(popular, cut.test.cases, (3,), True, False)
+    pieces = protocols.ranking(popular, cut.test.cases, (3,), True, False, batch=7)
+    pd.testing.assert_frame_equal(whole.per_case, pieces.per_case)
+
+
+def test_evaluate_reports_both_views_the_references_and_protocol_p(small_dataset):
+    cut = split(small_dataset)
+    popular = Popularity().fit(cut.test, cut)
+    found = protocols.evaluate(lambda fold: popular, cut, small_dataset.info, {"pop": popular})
+    assert set(found) == {"R2", "P"}
+    assert found["R2"]["masked"] == found["R2"]["references"]["pop"]["masked"]
+    assert {"hr@3", "ndcg@5", "mrr"} <= set(found["R2"]["unmasked"])
+    assert found["P"]["always_yes"]["precision"] == pytest.approx(0.5)
+
+
+def test_threshold_maximises_f1_where_it_is_chosen():
+    truth = np.array([True, False, True, True, False, False])
+    score = np.array([0.9, 0.8, 0.7, 0.7, 0.2, 0.1])
+    assert pointwise.best_threshold(truth, score) == 0.7  # 3 of 4 yes: F1 6/7
+
+
+def test_popularity_by_hand(small_dataset):
+    cut = split(small_dataset)
+    fold = cut.valid
+    counts = fold.train[PRODUCT].value_counts()
+    scores = Popularity().fit(fold, cut).score(cut.valid.cases.customers)
+    assert scores[0].tolist() == [counts.get(p, 0) for p in cut.catalogue.ids]
+    late = fold.train[fold.train[TIME] >= fold.until - pd.Timedelta(days=90)]
+    recent = Popularity(90).fit(fold, cut).score(cut.valid.cases.customers)
+    assert np.floor(recent[0]).tolist() == [(late[PRODUCT] == p).sum() for p in cut.catalogue.ids]
+
+
+def test_replacing_what_is_held_out_changes_nothing_that_is_learned_from(small_dataset):
+    cut = split(small_dataset)
+    held_out = small_dataset.events[TIME] >= pd.Timestamp("2024-07-01")
+    events = small_dataset.events.copy()
+    events.loc[held_out, PRODUCT] = "P01"
+    other = split(replace(small_dataset, events=events))
+    pd.testing.assert_frame_equal(cut.valid.train, other.valid.train)
+    for name in ("ids", "offsets", "products", "kinds", "times"):
+        mine = getattr(cut.valid.cases.customers, name)
+        assert len(mine) == len(getattr(other.valid.cases.customers, name))
+    assert (cut.valid.train[TIME] < cut.valid.until).all()
+    assert (cut.test.train[TIME] < cut.test.until).all()
+    assert (cut.test.cases.customers.times < cut.test.until.timestamp()).all()
+
+
+def test_leave_one_out_holds_out_the_last_two_events_of_each(small_dataset):
+    cut = leave_one_out(small_dataset)
+    events = small_dataset.events.sort_values([CUSTOMER, TIME, ORDER])
+    for fold, place in ((cut.valid, -2), (cut.test, -1)):
+        for i, customer in enumerate(fold.cases.customers.ids):
+            own = events[events[CUSTOMER] == customer]
+            expected = own[PRODUCT].tolist()
+            assert cut.catalogue.ids[fold.cases.relevant[i]] == expected[place]
+            seen = cut.catalogue.ids[fold.cases.customers.take([i]).products].tolist()
+            assert seen == expected[:place]
+    assert len(cut.valid.train) == len(events) - 2 * len(cut.test.cases)

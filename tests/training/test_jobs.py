@@ -1,0 +1,158 @@
+"""Training in the background: killed, resumed, cancelled; and what a run looks like."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from finrec import pipeline, presets, snapshots
+from finrec.schema import CheckpointError
+from finrec.training import checkpoint, fit, jobs, runs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def settings(small_dataset, **train):
+    made = snapshots.write(small_dataset)
+    shape = {"width": 16, "length": 20, "dropout": 0.2, "decoder_layers": 1}
+    course = {"epochs": 6, "batch": 8, "patience": 6, **train}
+    return presets.settings(
+        made.info, made.ref, "quick", parts="+gnn", device="cpu", model=shape, train=course
+    )
+
+
+def weights(run):
+    return checkpoint.read_tensors(run.path / "weights.safetensors")
+
+
+def same(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_same_seed_same_weights_other_seed_other_weights(small_dataset):
+    first, second = (pipeline.train(settings(small_dataset)) for _ in range(2))
+    other = pipeline.train(settings(small_dataset, seed=1))
+    assert same(weights(first), weights(second))
+    assert not same(weights(first), weights(other))
+    assert first.metrics == second.metrics
+    assert not jobs.jobs()
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stage", ["choose", "refit"])
+def test_a_crash_in_the_middle_of_an_epoch_resumes_to_the_same_weights(
+    small_dataset, monkeypatch, stage
+):
+    whole = pipeline.train(settings(small_dataset))
+    monkeypatch.setattr(fit, "CHECKPOINT_SECONDS", 0.0)  # a checkpoint at every step
+    run = jobs.create(settings(small_dataset))
+
+    def die(event):
+        at = (event.get("stage"), event["event"], event.get("epoch"))
+        if at == (stage, "step", 0) and event["share"] > 0.4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        pipeline.work(run, die)
+    assert jobs.read(run).state == "failed"
+    assert not (runs.config.models_dir() / run).exists()
+    resumed = pipeline.work(run)
+    assert same(weights(whole), weights(resumed))
+    assert whole.metrics == resumed.metrics
+
+
+def wait(condition, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def test_kill_9_of_a_real_training_leaves_nothing_half_written_and_resumes(small_dataset, home):
+    long = settings(small_dataset, epochs=20, patience=20)
+    whole = pipeline.train(long)
+    run = jobs.start(long)
+    saved = jobs.folder(run) / "checkpoint" / "choose"
+    wait(lambda: any(saved.glob("latest-*")) and "epoch" in set(jobs.read_log(run)["event"]))
+    pid = jobs.read(run).pid
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: jobs.read(run).state == "stopped")
+    assert [r.id for r in runs.runs()] == [whole.id]
+    jobs.resume(run)
+    wait(lambda: any(r.id == run for r in runs.runs()))
+    assert same(weights(whole), weights(runs.find(run)))
+    log = jobs.read_log(run)
+    assert "resumed" in set(log["event"]) and log["event"].iloc[-1] == "done"
+
+
+def test_cancel_stops_at_a_step_and_can_be_resumed(small_dataset):
+    run = jobs.start(settings(small_dataset, epochs=900, patience=900))
+    wait(lambda: "step" in set(jobs.read_log(run).get("event", [])))
+    jobs.cancel(run)
+    wait(lambda: jobs.read(run).state == "cancelled")
+    assert "cancelled" in set(jobs.read_log(run)["event"])
+    jobs.forget(run)
+    assert not jobs.jobs()
+
+
+def test_a_job_that_runs_cannot_be_worked_on_twice_or_forgotten(small_dataset):
+    run = jobs.create(settings(small_dataset))
+    with jobs.working(run):
+        assert jobs.read(run).state == "running"
+        with pytest.raises(CheckpointError, match="running"):
+            jobs.forget(run)
+        done = subprocess.run(
+            [sys.executable, "-m", "finrec", "work", run],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 2 and "Another process works" in done.stderr
+    assert jobs.read(run).state == "stopped"
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden"])
+def test_names_of_jobs_cannot_leave_the_folder(name):
+    with pytest.raises(CheckpointError, match="not the name"):
+        jobs.folder(name)
+
+
+def test_checkpoints_survive_a_crash_while_saving(tmp_path, monkeypatch):
+    kept = checkpoint.Checkpoints(tmp_path)
+    kept.save({"x": torch.ones(3)}, {"step": 1})
+
+    def crash(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoint, "publish", crash)
+    with pytest.raises(OSError):
+        kept.save({"x": torch.zeros(3)}, {"step": 2})
+    tensors, state = kept.load()
+    assert state == {"step": 1} and torch.equal(tensors["x"], torch.ones(3))
+
+
+def test_a_damaged_run_is_named_with_its_fault(small_dataset):
+    run = pipeline.train(settings(small_dataset, epochs=1))
+    (run.path / "weights.safetensors").write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="weights.safetensors can't be read"):
+        run.scorer()
+    (run.path / "config.json").write_text("{")
+    assert runs.runs() == []
+    with pytest.raises(CheckpointError, match="config.json can't be read"):
+        runs.find(run.id)
+
+
+def test_a_run_holds_no_pickle_and_loads_to_equal_scores(small_dataset):
+    run = pipeline.train(settings(small_dataset, epochs=2))
+    assert {f.suffix for f in run.path.iterdir()} <= {".json", ".safetensors", ".parquet", ".jsonl"}
+    recommender = pipeline.load(run.id)
+    again = pipeline.load(run.id)
+    people = recommender.cohort(sorted(recommender.known))
+    left, right = recommender.scorer.score(people), again.scorer.score(people)
+    assert (left == right).all()

@@ -1,0 +1,40 @@
+"""The chunked loss against torch's own, value and gradients."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from finrec.training import losses
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equals_cross_entropy_in_value_and_gradient(monkeypatch, smoothing, weighted):
+    monkeypatch.setattr(losses, "CHUNK", 7)  # several chunks, the last one short
+    torch.manual_seed(0)
+    states = torch.randn(20, 6, requires_grad=True)
+    products = torch.randn(11, 6, requires_grad=True)
+    bias = torch.randn(11, requires_grad=True)
+    targets = torch.randint(11, (20,))
+    weights = torch.rand(20) if weighted else None
+    ours = losses.softmax_over_catalogue(states, products, bias, targets, weights, smoothing)
+    (3 * ours).backward()
+    found = [t.grad.clone() for t in (states, products, bias)]
+    for tensor in (states, products, bias):
+        tensor.grad = None
+    each = F.cross_entropy(
+        states @ products.T + bias, targets, reduction="none", label_smoothing=smoothing
+    )
+    share = torch.ones(20) if weights is None else weights
+    theirs = (each * share).sum() / share.sum()
+    (3 * theirs).backward()
+    torch.testing.assert_close(ours, theirs)
+    for got, tensor in zip(found, (states, products, bias), strict=True):
+        torch.testing.assert_close(got, tensor.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_large_logits_stay_finite():
+    states = torch.tensor([[1e4], [-1e4]])
+    products = torch.tensor([[1.0], [-1.0]])
+    loss = losses.softmax_over_catalogue(states, products, torch.zeros(2), torch.tensor([0, 1]))
+    assert torch.isfinite(loss) and loss < 1e-6
