@@ -41,11 +41,12 @@ RECENT_DAYS = 90.0
 
 def ingest(source: str, path: Path | None = None) -> Snapshot:
     """Read a source's files and keep them as a snapshot."""
-    dataset = datasets.load(source, path)
     files: list[Path] = []
-    if path is not None:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return store.write(dataset, {"source": source, "files": store.file_lineage(files)})
+    with store.staging() as folder:
+        dataset = datasets.stage(source, path, folder)
+        if path is not None:
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+        return store.write(dataset, {"source": source, "files": store.file_lineage(files)})
 
 
 def snapshots() -> list[Snapshot]:
@@ -85,8 +86,10 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
 
     told = [0.0]
     with jobs.working(run):
+        job = jobs.read(run)
+        torch.set_num_threads(job.threads)
         try:
-            done = _train(run, jobs.read(run).settings, tell)
+            done = _train(run, job.settings, tell)
         except fit.Cancelled:
             jobs.finish(run, "cancelled", "Cancelled; resume to go on from the latest checkpoint.")
             tell({"event": "cancelled", "message": "Cancelled."})

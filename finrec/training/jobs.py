@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import torch
 
 from finrec import config
 from finrec.config import RunSettings
@@ -47,6 +48,7 @@ class Job:
         created: ISO time (UTC).
         pid: of the working process; 0 when none works.
         message: last sentence for people.
+        threads: of torch when the job was created; kept so that a resumed job rounds alike.
     """
 
     run: str
@@ -55,6 +57,7 @@ class Job:
     created: str
     pid: int
     message: str
+    threads: int
 
 
 def folder(run: str) -> Path:
@@ -75,7 +78,7 @@ def create(settings: RunSettings) -> str:
         number += 1
         run = f"{base}-{number}"
     folder(run).mkdir(parents=True)
-    _write(run, settings, "queued", "Waiting to start.", _now())
+    _write(run, settings, "queued", "Waiting to start.", _now(), threads=torch.get_num_threads())
     return run
 
 
@@ -96,7 +99,7 @@ def resume(run: str) -> None:
     if job.state == "running":
         raise CheckpointError(f"{run} is running already.")
     (folder(run) / "cancel").unlink(missing_ok=True)
-    _write(run, job.settings, "queued", "Waiting to start.", job.created)
+    _update(job, "queued", "Waiting to start.")
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "FINREC_HOME": str(config.home().resolve())}
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -118,7 +121,7 @@ def cancel(run: str) -> None:
     job = read(run)
     (folder(run) / "cancel").touch()
     if job.state in ("queued", "stopped"):
-        _write(run, job.settings, "cancelled", "Cancelled.", job.created)
+        _update(job, "cancelled", "Cancelled.")
 
 
 def cancelled(run: str) -> bool:
@@ -158,14 +161,13 @@ def working(run: str) -> Iterator[None]:
                 if attempt == LOCK_ATTEMPTS - 1:
                     raise CheckpointError(f"Another process works on {run}.") from error
                 time.sleep(0.1)
-        _write(run, job.settings, "running", "Preparing.", job.created, os.getpid())
+        _update(job, "running", "Preparing.", os.getpid())
         yield
 
 
 def finish(run: str, state: State, message: str) -> None:
     """Write how a job ended."""
-    job = read(run)
-    _write(run, job.settings, state, message, job.created)
+    _update(read(run), state, message)
 
 
 def log(run: str, event: dict[str, Any]) -> None:
@@ -209,15 +211,15 @@ def read(run: str) -> Job:
     dead = state == "running" or (state == "queued" and waited > SECONDS_TO_START)
     if dead and not _locked(run):
         state = "stopped"
+    died = "The process ended unexpectedly; resume to go on."
     return Job(
         run,
         RunSettings(**stored["settings"]),
         state,
         stored["created"],
         stored["pid"],
-        "The process ended unexpectedly; resume to go on."
-        if state == "stopped"
-        else stored["message"],
+        died if state == "stopped" else stored["message"],
+        stored["threads"],
     )
 
 
@@ -237,8 +239,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def _update(job: Job, state: State, message: str, pid: int = 0) -> None:
+    _write(job.run, job.settings, state, message, job.created, pid, threads=job.threads)
+
+
 def _write(
-    run: str, settings: RunSettings, state: State, message: str, created: str, pid: int = 0
+    run: str,
+    settings: RunSettings,
+    state: State,
+    message: str,
+    created: str,
+    pid: int = 0,
+    *,
+    threads: int,
 ) -> None:
     checkpoint.write_json(
         folder(run) / "job.json",
@@ -248,5 +261,6 @@ def _write(
             "message": message,
             "created": created,
             "pid": pid,
+            "threads": threads,
         },
     )

@@ -26,7 +26,7 @@ def test_eq_2_and_3_sinusoid_matches_closed_form(width):
 
 
 def reference(ours: MultiHeadAttention) -> nn.MultiheadAttention:
-    """torch's module with the same weights."""
+    """The module of torch with the same weights."""
     width = ours.query.in_features
     theirs = nn.MultiheadAttention(width, ours.heads, batch_first=True)
     with torch.no_grad():

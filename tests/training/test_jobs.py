@@ -44,7 +44,7 @@ def test_same_seed_same_weights_other_seed_other_weights(small_dataset):
 
 
 class Killed(Exception):
-    pass
+    """Stands for a crash."""
 
 
 @pytest.mark.parametrize("stage", ["choose", "refit"])
