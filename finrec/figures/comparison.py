@@ -96,7 +96,7 @@ def verdict(run: RunLike) -> tuple[bool, str]:
     name, ours, popular = headline(run)
     if ours is None or popular is None:
         return False, "This model was not measured against the most popular products."
-    told = f"{name} {formats.metric(ours)} against {formats.metric(popular)}"
+    told = f"{formats.measure(name)} {formats.metric(ours)} against {formats.metric(popular)}"
     if ours > popular:
         gain = f", {formats.share(ours / popular - 1, 0)} more" if popular > 0 else ""
         return True, f"Better than showing everybody the most popular products: {told}{gain}."
@@ -162,33 +162,36 @@ def table(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     own = [bool(preset) for _, preset in seeds.index]
     wide.insert(0, "Seeds", [n if ours else None for n, ours in zip(seeds, own, strict=True)])
     wide["Seeds"] = wide["Seeds"].astype("Int64")
+    wide = wide.rename(columns={m: formats.measure(m) for m in metrics})
     return wide.reset_index().rename(columns={"method": "Method", "preset": "Preset"})
 
 
 def bars(rows: pd.DataFrame, metric: str) -> go.Figure:
     """One bar a method, with a standard deviation over seeds where there is more than one."""
     found = summary(rows[rows["metric"] == metric])
+    found["reference"] = found["preset"] == ""
+    found = found.sort_values(["reference", "mean"], ascending=[True, False], kind="stable")
     if found.empty:
         return empty("Nothing was measured here.")
     labels = [
         formats.markup(m + (f" · {p}" if p else ""))
         for m, p in zip(found["method"], found["preset"], strict=True)
     ]
-    shown = found["deviation"].where(found["seeds"] > 1)
+    shown = [d if n > 1 else None for d, n in zip(found["deviation"], found["seeds"], strict=True)]
     figure = go.Figure(
         go.Bar(
             x=found["mean"],
             y=labels,
             orientation="h",
             marker_color=[PART_COLOURS.get(p, GREY) for p in found["parts"]],
-            error_x={"type": "data", "array": shown.fillna(0.0), "visible": bool(shown.any())},
+            error_x={"type": "data", "array": shown, "color": GREY, "thickness": 2},
             text=[formats.metric(v) for v in found["mean"]],
             textposition="inside",
             insidetextanchor="start",
             hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
     )
-    figure.update_xaxes(title=metric, rangemode="tozero")
+    figure.update_xaxes(title=formats.measure(metric), rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
     return styled(figure, 110 + 46 * len(found), showlegend=False)
 
@@ -199,7 +202,9 @@ def describe_bars(rows: pd.DataFrame, metric: str) -> str:
     if found.empty:
         return "Nothing was measured here."
     best = largest(found, "mean")
-    text = f"Highest {metric}: {best['method']} with {formats.metric(best['mean'])}"
+    text = (
+        f"Highest {formats.measure(metric)}: {best['method']} with {formats.metric(best['mean'])}"
+    )
     popular = found[found["parts"] == "popularity"]
     if len(popular) and best["parts"] != "popularity":
         text += "; showing everybody the most popular products reaches "
@@ -218,7 +223,7 @@ def ablation(runs: Sequence[RunLike], protocol: str) -> pd.DataFrame:
         row: dict[str, Any] = {"Variant": PART_WORDS[parts], "Seeds": len(group)}
         for name in PAIR_METRICS[:3]:
             row[formats.words(name)] = _mean([r.metrics.get("P", {}).get(name) for r in group])
-        row[head] = _mean([r.metrics[protocol]["masked"].get(head) for r in group])
+        row[formats.measure(head)] = _mean([r.metrics[protocol]["masked"].get(head) for r in group])
         row["Training time"] = _mean(
             [
                 r.provenance.get("seconds_train", 0.0) + r.provenance.get("seconds_refit", 0.0)
@@ -244,9 +249,13 @@ def missing_variants(runs: Sequence[RunLike]) -> list[str]:
 def ablation_bars(table: pd.DataFrame) -> go.Figure:
     """Precision, recall and F1 of each variant, and the seconds that it took to train."""
     figure = make_subplots(
-        cols=2, column_widths=[0.68, 0.32], subplot_titles=("Quality", "Training time in seconds")
+        rows=2,
+        shared_xaxes=True,
+        row_heights=[0.66, 0.34],
+        vertical_spacing=0.14,
+        subplot_titles=("Quality", "Training time in seconds"),
     )
-    names = [formats.markup(v) for v in table["Variant"]]
+    names = [formats.markup(v).replace(" + ", "<br>+ ") for v in table["Variant"]]
     for column, colour in (("Precision", BLUE), ("Recall", ORANGE), ("F1", GREEN)):
         figure.add_trace(
             go.Bar(
@@ -267,12 +276,12 @@ def ablation_bars(table: pd.DataFrame) -> go.Figure:
             showlegend=False,
             hovertemplate="%{x}: %{y:.0f} s<extra></extra>",
         ),
-        row=1,
-        col=2,
+        row=2,
+        col=1,
     )
     figure.update_yaxes(rangemode="tozero")
-    figure = styled(figure, 360, margin={"t": 48})
-    figure.update_layout(legend={"y": -0.25, "yanchor": "top"}, bargap=0.3)
+    figure = styled(figure, 460, margin={"t": 48})
+    figure.update_layout(legend={"y": -0.16, "yanchor": "top"}, bargap=0.3)
     return figure
 
 

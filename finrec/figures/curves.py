@@ -115,7 +115,8 @@ def loss(log: pd.DataFrame) -> go.Figure:
         return empty("The curves begin with the first finished pass.")
     metric = _last_text(log, "metric") or "validation"
     figure = make_subplots(
-        cols=2, subplot_titles=("Loss (lower is better)", f"Validation {metric} (higher is better)")
+        cols=2,
+        subplot_titles=("Loss", f"Validation {formats.measure(metric)}"),
     )
     for stage, colour, dash in (("choose", BLUE, "solid"), ("refit", SKY, "dot")):
         part = rows[rows["stage"] == stage]
@@ -178,7 +179,7 @@ def describe_loss(log: pd.DataFrame) -> str:
     judged = chosen.dropna(subset=["valid"])
     if len(judged):
         best = largest(judged, "valid")
-        metric = _last_text(log, "metric") or "validation value"
+        metric = formats.measure(_last_text(log, "metric") or "value")
         text += (
             f"; the best validation {metric} is {formats.metric(float(best['valid']))}, "
             f"after pass {int(best['epoch'])}"

@@ -18,6 +18,7 @@ from finrec.schema import NAME, TIME
 
 PROFILE = "Profile"
 LABEL_LENGTH = 26
+MOST_WRITTEN = 7  # tokens; with more, cells are too small for their number
 NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "customer": ("this customer", ORANGE, "square", 22),
     "own": ("taken before", BLUE, "circle", 16),
@@ -34,7 +35,7 @@ EDGE_WORDS = {
 def token_labels(events: pd.DataFrame) -> list[str]:
     """A label for each token, T + 1: the profile, then day and product of each event."""
     rows = zip(events[TIME], events[NAME], strict=True)
-    return [PROFILE, *(f"{when:%d %b %y} · {formats.shortened(name)}" for when, name in rows)]
+    return [PROFILE, *(f"{when:%-d %b %y} · {formats.shortened(name)}" for when, name in rows)]
 
 
 def attention_table(values: np.ndarray, events: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +78,8 @@ def attention(values: np.ndarray, events: pd.DataFrame) -> go.Figure:
         return styled(figure, 110 + 24 * len(labels))
     seen = np.where(np.tril(np.ones(values.shape, dtype=bool)), values, np.nan)
     pairs = [[[row, column] for column in labels] for row in labels]
+    # The profile can only look at itself; its full share would pale all others.
+    strongest = float(np.nanmax(seen[1:])) if len(seen) > 1 else 1.0
     figure = go.Figure(
         go.Heatmap(
             z=seen,
@@ -85,6 +88,7 @@ def attention(values: np.ndarray, events: pd.DataFrame) -> go.Figure:
             customdata=pairs,
             colorscale=SEQUENTIAL,
             zmin=0,
+            zmax=strongest,
             xgap=1,
             ygap=1,
             hoverongaps=False,
@@ -93,8 +97,24 @@ def attention(values: np.ndarray, events: pd.DataFrame) -> go.Figure:
             "<extra></extra>",
         )
     )
-    figure.update_xaxes(**axis, title="looks at", showgrid=False, tickangle=-45)
-    figure.update_yaxes(**axis, title="standing at", showgrid=False, autorange="reversed")
+    if len(labels) <= MOST_WRITTEN:
+        # Text of its own takes the page's colour; the map's would follow its colour scale only.
+        rows, columns = np.nonzero(~np.isnan(seen))
+        figure.add_trace(
+            go.Scatter(
+                x=columns,
+                y=rows,
+                mode="text",
+                text=[formats.share(float(v), 0) for v in seen[rows, columns]],
+                textfont={"size": 10},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    figure.update_xaxes(**axis, title="looks at", showgrid=False, zeroline=False, tickangle=-45)
+    figure.update_yaxes(
+        **axis, title="standing at", showgrid=False, zeroline=False, autorange="reversed"
+    )
     return styled(figure, max(320, 200 + 26 * len(labels)))
 
 
@@ -219,7 +239,7 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
                 textposition="top center",
                 cliponaxis=False,
                 customdata=labels,
-                marker={"color": colour, "symbol": symbol, "size": width, "line": {"width": 2}},
+                marker={"color": colour, "symbol": symbol, "size": width},
                 hovertemplate="%{customdata}<extra>" + words + "</extra>",
             )
         )

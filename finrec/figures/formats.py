@@ -48,6 +48,14 @@ def metric(value: float | None) -> str:
     return number(value, 4)
 
 
+def measure(name: str) -> str:
+    """A quality measure's name: ``ndcg@5`` is ``NDCG@5``, ``recall@5`` is ``Recall@5``."""
+    base, at, k = name.partition("@")
+    known = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+    short = base.upper() if len(base) <= 4 else words(base)
+    return known.get(base, short) + at + k
+
+
 def day(value: Any) -> str:
     """``2 Nov 2024`` of a date, a time or its ISO form."""
     if _absent(value):

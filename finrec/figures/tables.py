@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,6 +77,25 @@ def title(info: DatasetInfo) -> str:
     return info.title
 
 
+def title_of(told: Mapping[str, Any]) -> str:
+    """As :func:`title`, from what a run's provenance says of its data set."""
+    if not told.get("title"):
+        return formats.UNKNOWN
+    return title(
+        DatasetInfo(str(told.get("name")), str(told["title"]), generated=bool(told["generated"]))
+    )
+
+
+def snapshot_titles(found: Sequence[SnapshotLike]) -> dict[str, str]:
+    """Title of each snapshot by its ref, with the start of its hash where two share a title."""
+    plain = {s.ref: title(s.info) for s in found}
+    shared = Counter(plain.values())
+    return {
+        s.ref: plain[s.ref] + (f" · {s.path.name[:6]}" if shared[plain[s.ref]] > 1 else "")
+        for s in found
+    }
+
+
 def snapshots(found: Sequence[SnapshotLike]) -> pd.DataFrame:
     """One row a snapshot."""
     return pd.DataFrame(
@@ -118,19 +138,20 @@ def runs(found: Sequence[comparison.RunLike]) -> pd.DataFrame:
         told = run.provenance
         rows.append(
             {
-                "Model": run.id,
                 "Parts": comparison.PART_WORDS[run.settings.parts],
                 "Preset": run.settings.preset,
                 "Seed": run.settings.train.seed,
-                "Protocol": run.settings.protocol,
-                "Headline": name,
+                "Measure": formats.measure(name),
                 "Test": ours,
                 "Popularity": popular,
+                "Protocol": run.settings.protocol,
                 "Parameters": told.get("parameters"),
                 "Trained in": formats.duration(
                     told.get("seconds_train", 0.0) + told.get("seconds_refit", 0.0)
                 ),
                 "Made (UTC)": formats.moment(told.get("created")),
+                "Data": title_of(told.get("dataset", {})),
+                "Model": run.id,
             }
         )
     return pd.DataFrame(rows)

@@ -67,7 +67,7 @@ def _seconds_per_event(settings: RunSettings, runs: Sequence[Run]) -> tuple[floa
                 and run.settings.device == settings.device
                 and (run.settings.parts == settings.parts or not same_parts)
             ):
-                return told["seconds_train"] / learned, f"The speed of the earlier run {run.id}."
+                return told["seconds_train"] / learned, f"Judged by how fast {run.id} learned."
     scale = (settings.model.width / 128) * (settings.model.layers / 2)
     return (
         SECONDS_PER_EVENT * scale,

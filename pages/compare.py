@@ -1,0 +1,129 @@
+"""Compare: what was measured of each model, beside simple methods; the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from finrec import pipeline
+from finrec.figures import comparison, formats, tables
+from finrec.pipeline import Run, Snapshot
+from pages import frame
+
+PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
+TABLE_METRICS = 6
+
+
+def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, which: str) -> None:
+    """Name everything that a figure depends on."""
+    seeds = sorted({r.settings.train.seed for r in runs})
+    block = runs[0].metrics[protocol]
+    cases = block["cases"] if which == "all" else block["slices"][which]["cases"]
+    st.markdown(
+        f"**{formats.markdown(tables.title(snapshot.info))}** `{snapshot.ref}` · "
+        f"{PROTOCOLS.get(protocol, protocol)} · {comparison.VIEW_WORDS[view]} · "
+        f"{comparison.SLICE_WORDS[which]} · {formats.counted(cases, 'test case')} · "
+        f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+    )
+    st.caption(formats.markdown(block["description"]))
+
+
+def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
+    """Ranking quality by protocol; returns the protocol that is shown."""
+    st.subheader("How well held-out products are ranked", anchor=False)
+    row = st.container(horizontal=True)
+    protocol = row.selectbox(
+        "Protocol",
+        comparison.protocols(runs),
+        format_func=lambda p: PROTOCOLS.get(p, p),
+        key="protocol",
+    )
+    measured = [r for r in runs if protocol in r.metrics]
+    views = comparison.views(measured, protocol)
+    which = row.selectbox(
+        "Customers",
+        comparison.slices(measured, protocol),
+        format_func=comparison.SLICE_WORDS.__getitem__,
+        key="slice",
+    )
+    view = row.selectbox(
+        "Ranked",
+        views if which == "all" else views[:1],
+        format_func=lambda v: {"masked": "What is not held", "unmasked": "Everything"}[v],
+        key="view",
+    )
+    names = comparison.metric_names(measured, protocol)
+    metric = row.selectbox("Metric", names, format_func=formats.measure, key="metric")
+    said(measured, snapshot, protocol, view, which)
+    rows = comparison.measured(measured, protocol, view, which)
+    wide = comparison.table(rows, names[:TABLE_METRICS])
+    frame.chart(
+        comparison.bars(rows, metric), comparison.describe_bars(rows, metric), wide, "metric bars"
+    )
+    frame.download(comparison.summary(rows), f"comparison-{protocol}", "save comparison")
+    return protocol
+
+
+def ablation(runs: Sequence[Run], protocol: str) -> None:
+    """What each part of the model adds."""
+    st.subheader("What each part adds", anchor=False)
+    presets = list(dict.fromkeys(r.settings.preset for r in runs))
+    preset = presets[0]
+    if len(presets) > 1:
+        counts = {
+            p: len({r.settings.parts for r in runs if r.settings.preset == p}) for p in presets
+        }
+        presets.sort(key=lambda p: -counts[p])
+        preset = st.selectbox("Preset", presets, key="ablation preset", width=240)
+    same = [r for r in runs if r.settings.preset == preset]
+    missing = comparison.missing_variants(same)
+    table = comparison.ablation(same, protocol)
+    seeds = ", ".join(str(s) for s in sorted({r.settings.train.seed for r in same}))
+    st.markdown(
+        "Precision, recall and F1 of telling what a customer took from one product drawn at "
+        "random (protocol P: uniform negatives, 1 to 1; threshold chosen on validation, frozen "
+        f"for the test). Preset {preset}, seeds {seeds}."
+    )
+    st.caption(
+        "Answering yes to everything reaches a precision of 0.5, a recall of 1 and an F1 of 0.67. "
+        "These figures say nothing about lists of recommendations; the ranking above does."
+    )
+    frame.chart(
+        comparison.ablation_bars(table), comparison.describe_ablation(table), table, "ablation"
+    )
+    if missing:
+        st.info(f"Not trained yet with this preset: {', '.join(missing)}.", icon=":material/info:")
+        st.page_link("pages/train.py", label="Train them", icon=":material/arrow_forward:")
+
+
+def main() -> None:
+    """Draw the screen."""
+    snapshot = frame.snapshot()
+    frame.header(
+        "Compare",
+        "Models of the same data, measured in the same way.",
+        snapshot.info if snapshot else None,
+    )
+    if snapshot is None:
+        frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
+        return
+    runs = [r for r in pipeline.runs() if r.settings.snapshot == snapshot.ref]
+    if not runs:
+        frame.empty("No model is trained on this data yet.", "pages/train.py", "Train a model")
+        return
+    labels = {r.id: comparison.run_label(r) for r in runs}
+    chosen = st.multiselect(
+        "Models", list(labels), default=list(labels), format_func=labels.__getitem__, key="compared"
+    )
+    picked = [r for r in runs if r.id in chosen]
+    if not picked:
+        st.info("Choose at least one model.")
+        return
+    protocol = ranking(picked, snapshot)
+    ablation(picked, protocol)
+    st.subheader("Models", anchor=False)
+    frame.show(tables.runs(picked), "compared models", "Models compared")
+
+
+frame.screen("compare", main)

@@ -1,0 +1,210 @@
+"""Customers: find one, see what is known, which products fit, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from finrec.figures import evidence, formats, tables
+from finrec.pipeline import Explanation, Run, Snapshot
+from pages import frame, memory
+
+PROBABILITY_HELP = (
+    "The chance that, if this customer takes something next, it is this product. It was "
+    "calibrated on held-out cases."
+)
+
+
+def find(snapshot: Snapshot) -> str | None:
+    """The customer that is looked for."""
+    left, right = st.columns(2)
+    text = left.text_input(
+        "Customer id begins with", key="search", placeholder="All customers", max_chars=100
+    )
+    found = memory.search(snapshot.ref, text.strip())
+    ids, labels = tables.found_customers(found)
+    if not ids:
+        right.warning(f"No customer id begins with {formats.markdown(text)}.")
+        return None
+    # Kept by id: the list changes with the search, and so would a place in it.
+    if st.session_state.get("customer") not in ids:
+        st.session_state["customer"] = tables.busiest(found)
+    return str(
+        right.selectbox(
+            "Customer",
+            ids,
+            format_func=labels.__getitem__,
+            key="customer",
+            help="The first 50 that fit; type more of the id to see others.",
+        )
+    )
+
+
+def known(snapshot: Snapshot, customer: str) -> None:
+    """Attributes and events."""
+    view = memory.customer(snapshot.ref, customer)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(f"Customer {formats.markdown(customer)}", anchor=False, width="content")
+        frame.generated(snapshot.info)
+    if view.attributes:
+        with st.container(horizontal=True, gap="medium"):
+            for name, value in list(view.attributes.items())[:10]:
+                with st.container(width="content", gap=None):
+                    st.caption(formats.markdown(formats.words(name)))
+                    st.markdown(f"**{formats.markdown(formats.value(value))}**")
+        if len(view.attributes) > 10:
+            with st.expander("All attributes", icon=":material/table:"):
+                frame.show(tables.attributes(view.attributes), "attributes", "All attributes")
+    if len(view.history):
+        frame.chart(
+            tables.timeline(view.history),
+            tables.describe_timeline(view.history),
+            tables.history(view.history),
+            "timeline",
+        )
+    else:
+        st.markdown(
+            "No events are known of this customer. What fits is judged by the attributes and by "
+            "what many take."
+        )
+
+
+def why(product: str) -> None:
+    """Remember the product whose reasons are asked for."""
+    st.session_state["product"] = product
+
+
+def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], chosen: bool) -> None:
+    """One product with its probability and main reason."""
+    product, name = str(offer["product_id"]), str(offer["name"])
+    found = memory.explanation(run.id, snapshot.ref, customer, product)
+    with st.container(border=True):
+        text, chance, button = st.columns([5, 2, 2], vertical_alignment="center")
+        with text:
+            st.markdown(f"**{offer['rank']}. {formats.markdown(name)}**")
+            if found.sentences:
+                st.caption(formats.markdown(found.sentences[0]))
+        with chance.container(gap=None):
+            st.markdown(f"#### {formats.share(offer['probability'])}")
+            st.caption("probability", help=PROBABILITY_HELP)
+        button.button(
+            "Shown" if chosen else "Why?",
+            key=f"why {offer['rank']}",
+            on_click=why,
+            args=(product,),
+            width="stretch",
+            type="primary" if chosen else "secondary",
+            help=f"Why {formats.markdown(name)}",
+        )
+
+
+def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
+    """The list of products; returns the one whose reasons are asked for."""
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    left.subheader(f"What fits customer {formats.markdown(customer)}", anchor=False)
+    k = right.selectbox("How many", [3, 5, 10, 20], index=1, key="how many")
+    frame_ = memory.offers(run.id, snapshot.ref, customer, k)
+    offers = frame_.to_dict("records")
+    if not offers:
+        st.info("Nothing is left to offer: this customer has taken every product.")
+        return None
+    listed = [str(o["product_id"]) for o in offers]
+    if st.session_state.get("product") not in listed:
+        st.session_state["product"] = listed[0]
+    product = str(st.session_state["product"])
+    for offer in offers:
+        card(run, snapshot, customer, offer, str(offer["product_id"]) == product)
+    with st.expander("The same as a table", icon=":material/table:"):
+        frame.show(tables.offers(frame_), "offers", "Products that fit this customer")
+        frame.download(frame_, "recommendations", "save offers")
+    return product
+
+
+def reasons(found: Explanation) -> None:
+    """The evidence for one product."""
+    st.subheader(
+        f"Why {formats.markdown(found.name)} for customer {formats.markdown(found.customer)}",
+        anchor=False,
+    )
+    st.markdown("\n".join(f"- {formats.markdown(s)}" for s in found.sentences))
+    st.markdown("#### What adds to the score")
+    frame.chart(
+        evidence.ledger(found.ledger),
+        evidence.describe_ledger(found.ledger),
+        evidence.ledger_table(found.ledger),
+        "ledger",
+    )
+    attention(found)
+    st.markdown("#### Neighbours in the graph")
+    linked = evidence.describe_neighbourhood(found.nodes, found.edges)
+    if found.edges.empty:
+        st.markdown(linked)
+    else:
+        frame.chart(
+            evidence.neighbourhood(found.nodes, found.edges),
+            linked,
+            evidence.neighbourhood_table(found.nodes, found.edges),
+            "neighbours",
+        )
+    st.caption(
+        f"Score {formats.number(found.score, 3)}, rank {found.rank} of all products that may be "
+        "offered. Other customers are only ever counted, in groups of ten or more."
+    )
+
+
+def attention(found: Explanation) -> None:
+    """Where the network looks, over the customer's events."""
+    st.markdown("#### Where the network looks")
+    if found.events.empty:
+        st.markdown("There are no events to look at; only the profile was read.")
+        return
+    maps = list(found.attention)
+    default = next((i for i, m in enumerate(maps) if m.endswith("mean of heads")), 0)
+    chosen = st.selectbox(
+        "Attention of",
+        maps,
+        index=default,
+        key="attention",
+        help="Each layer has several heads that look at different things. Rolled out follows the "
+        "attention through all layers.",
+    )
+    values = found.attention[chosen]
+    frame.chart(
+        evidence.attention(values, found.events),
+        evidence.describe_attention(values, found.events),
+        evidence.attention_table(values, found.events),
+        "attention map",
+    )
+    st.caption(
+        "Attention shows where the network looks, not what decides. The effect of an event is "
+        "measured: the model is asked again without it."
+    )
+    with st.expander("Events that were read, with their effect", icon=":material/list:"):
+        frame.show(evidence.events_table(found.events), "events", "Events read, with effect")
+
+
+def main() -> None:
+    """Draw the screen."""
+    snapshot, run = frame.snapshot(), frame.run()
+    frame.header("Customers", "Find a customer, see which products fit, and why.")
+    if snapshot is None:
+        frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
+        return
+    customer = find(snapshot)
+    if customer is None:
+        return
+    known(snapshot, customer)
+    if run is None:
+        frame.empty(
+            "No model is trained on this data yet, so nothing can be recommended.",
+            "pages/train.py",
+            "Train a model",
+        )
+        return
+    product = fits(run, snapshot, customer)
+    if product is not None:
+        reasons(memory.explanation(run.id, snapshot.ref, customer, product))
+
+
+frame.screen("customers", main)
