@@ -27,7 +27,7 @@ from finrec.serving.lookup import CustomerView, customer, search
 from finrec.serving.recommender import Recommender, offerable
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
-from finrec.training import assemble, calibrate, fit, jobs
+from finrec.training import assemble, calibrate, fit, jobs, paths
 from finrec.training import runs as run_store
 from finrec.training.assemble import FusedScorer
 from finrec.training.checkpoint import Checkpoints
@@ -133,9 +133,12 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         return found.mean()[f"ndcg@{k}"]
 
     chosen = stage("valid", "choose", validate=validate)
+    tell({"event": "evaluating", "message": "Weighing the graph's paths on validation."})
+    weighed = paths.choose(chosen.scorer, parts.valid.cases, not parts.repeatable, k)
     final = chosen
     if settings.protocol == "R2":  # what was held out to choose is learned from before the test
         final = stage("test", "refit", validate=None, epochs=chosen.epochs)
+        paths.copy(chosen.scorer, final.scorer)
     scale = _temperature(chosen.scorer, parts)
     tell({"event": "evaluating", "message": "Testing once on what was held out."})
     scorers = {"valid": chosen.scorer, "test": final.scorer}
@@ -144,7 +147,7 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
     }
     metrics = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
-    provenance = _provenance(snapshot, settings, chosen, final, scale)
+    provenance = _provenance(snapshot, settings, chosen, final, scale) | {"paths": weighed}
     tell({"event": "done", "message": f"Done: {run}."})
     return run_store.write(
         run, final.scorer, settings, metrics, provenance, jobs.folder(run) / "log.jsonl"

@@ -19,6 +19,7 @@ from finrec.training.assemble import FusedScorer
 TOWERS = {
     "sequence": "Events in order",
     "graph": "Graph of customers and products",
+    "paths": "Paths over customers with the same products",
     "profile": "Customer's attributes",
     "bias": "How often it is taken by anybody",
 }
@@ -157,8 +158,7 @@ def _effects(scorer: FusedScorer, customer: Cohort, index: int, products: Tensor
     )
     encoded = sequences.encode(many, scorer.given.customers)
     batch = sequences.batch(encoded, np.arange(len(variants)), scorer.length)
-    states = scorer.network.customers(batch.to(products.device), products)  # [1 + T, D]
-    scores = (states @ products[index]).cpu().numpy()
+    scores = scorer.network(batch.to(products.device), products)[:, index].cpu().numpy()
     return scores[0] - scores[1:]
 
 

@@ -17,6 +17,10 @@ from scipy import sparse
 from finrec.scorer import Cohort
 
 Relation = Literal["followed", "shared"]
+REACH = 20  # events apart that a path still joins
+NEARER = 0.85  # weight of a path falls by this with each event between its ends
+BACKWARD = 0.5  # weight of a path against the order of time
+FROM, TO = 0.3, 0.5  # exponents of the degrees that paths are divided by
 WINDOW = 3  # events apart that still count as "followed"
 MOST_EVENTS = 100  # of one customer that "shared" joins with each other, the latest
 
@@ -76,6 +80,57 @@ def pairs(
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, np.zeros(0, dtype=np.float32)
     return np.concatenate(left), np.concatenate(right), np.concatenate(weight)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Weights of the paths product - customer - product, in both directions of time.
+
+    Row j lists the products that paths to product j come from: ``weight = sum over customers of
+    0.85^(d - 1)`` for a pair d events apart (half of it backward in time), divided by
+    ``out_degree^0.3 * in_degree^0.5``. Unlike product vectors this keeps every pair apart.
+
+    Args:
+        indptr, indices, values: compressed rows by target product, int64 and float32; N rows.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    values: np.ndarray
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Paths to (row) from (column), a SciPy matrix [N, N]."""
+        n = len(self.indptr) - 1
+        return sparse.csr_matrix((self.values, self.indices, self.indptr), shape=(n, n))
+
+
+def paths(histories: Cohort, n_products: int) -> Paths:
+    """The paths of these histories (the training part's) between N products."""
+    rows, products = histories.rows(), histories.products
+    source, target, weight = [], [], []
+    for step in range(1, min(REACH, max(int(histories.lengths.max(initial=0)) - 1, 0)) + 1):
+        same = rows[step:] == rows[:-step]
+        before, after = products[:-step][same], products[step:][same]
+        differ = before != after
+        before, after = before[differ], after[differ]
+        forward = np.full(len(before), NEARER ** (step - 1), dtype=np.float32)
+        source += [before, after]
+        target += [after, before]
+        weight += [forward, BACKWARD * forward]
+    if not source:
+        empty = np.zeros(0, dtype=np.int64)
+        return Paths(np.zeros(n_products + 1, np.int64), empty, empty.astype(np.float32))
+    ends = (np.concatenate(target), np.concatenate(source))
+    raw = sparse.coo_matrix((np.concatenate(weight), ends), shape=(n_products,) * 2).tocsr()
+    out_degree = np.maximum(np.asarray(raw.sum(axis=0)).ravel(), 1e-9)
+    in_degree = np.maximum(np.asarray(raw.sum(axis=1)).ravel(), 1e-9)
+    scaled = (sparse.diags(in_degree**-TO) @ raw @ sparse.diags(out_degree**-FROM)).tocsr()
+    scaled.sort_indices()
+    return Paths(
+        scaled.indptr.astype(np.int64),
+        scaled.indices.astype(np.int64),
+        scaled.data.astype(np.float32),
+    )
 
 
 def build(histories: Cohort, n_products: int, relation: Relation = "followed") -> Graph:

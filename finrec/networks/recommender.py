@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
-from finrec.networks.relations import CustomerNode, Hidden, ProductGraph
+from finrec.networks.relations import CustomerNode, Hidden, PathTower, ProductGraph
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,12 @@ class Evidence:
 
 
 class FusedRecommender(nn.Module):
-    """Customers and products in one vector space; the score is their dot product plus a bias.
+    """Customers and products in one vector space, matched by dot product plus a bias.
 
     A product's vector is its embedding plus its attributes, plus its text (``text`` given), plus
     its neighbourhood in the graph (``graph`` given). A customer's vector is the state of the
-    behaviour Transformer, plus, gated, the profile and the customer's node in the graph.
+    behaviour Transformer, plus, gated, the profile and the customer's node in the graph. With a
+    graph the score also counts the paths through other customers.
 
     Args:
         n_products: N.
@@ -50,6 +51,7 @@ class FusedRecommender(nn.Module):
         attributes: attributes of products, with their inputs.
         text: frozen text vectors of products; None in ``baseline`` and ``+gnn``.
         graph: product graph; None in ``baseline`` and ``+tl``.
+        paths: paths through other customers; None in ``baseline`` and ``+tl``.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class FusedRecommender(nn.Module):
         attributes: tuple[ProfileTower, Tensor, Tensor] | None = None,
         text: TextTower | None = None,
         graph: ProductGraph | None = None,
+        paths: PathTower | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -73,6 +76,7 @@ class FusedRecommender(nn.Module):
             self.register_buffer("attribute_codes", attributes[2], persistent=False)
         self.text = text
         self.graph = graph
+        self.paths = paths
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -115,7 +119,8 @@ class FusedRecommender(nn.Module):
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
-        return torch.addmm(self.bias, self.customers(batch, table), table.T)
+        scores = torch.addmm(self.bias, self.customers(batch, table), table.T)
+        return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
 
     def explain(self, batch, products: Tensor | None = None) -> Evidence:
         """The scores of ``forward`` and what they rest on."""
@@ -126,6 +131,8 @@ class FusedRecommender(nn.Module):
         gates = self.fusion.gates(sequence, towers)
         parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
         contributions = {n: _last(part, batch.lengths) @ table.T for n, part in parts.items()}
+        if self.paths is not None:
+            contributions["paths"] = self.paths(batch.products, batch.lengths)
         scores = self.bias + sum(contributions.values())
         neighbours = None
         if self.node is not None:

@@ -16,7 +16,7 @@ from finrec.features.profile import Profile
 from finrec.networks.behaviour import BehaviourTransformer, EventSizes
 from finrec.networks.fusion import ProfileTower, TextTower
 from finrec.networks.recommender import FusedRecommender
-from finrec.networks.relations import Hidden, ProductGraph
+from finrec.networks.relations import Hidden, PathTower, ProductGraph
 from finrec.schema import CUSTOMER
 from finrec.scorer import KINDS, Catalogue, Cohort, cohort
 from finrec.split import FoldName, Split
@@ -34,6 +34,7 @@ class Inputs:
         products: how products' attributes become numbers.
         texts: float32 [N, V]; None without the text part.
         graph: None without the graph part.
+        paths: None without the graph part.
     """
 
     catalogue: Catalogue
@@ -41,6 +42,7 @@ class Inputs:
     products: Profile
     texts: np.ndarray | None
     graph: graphs.Graph | None
+    paths: graphs.Paths | None
 
 
 def inputs(
@@ -57,11 +59,13 @@ def inputs(
     texts = None
     if with_text:
         texts = text.encode(text.describe(split.catalogue.table), progress=progress)
-    graph = graphs.build(histories, len(split.catalogue)) if with_graph else None
+    n = len(split.catalogue)
+    graph = graphs.build(histories, n) if with_graph else None
+    paths = graphs.paths(histories, n) if with_graph else None
     table = split.catalogue.table
     customers = split.customers[split.customers[CUSTOMER].isin(known)]
     return (
-        Inputs(split.catalogue, profile.fit(customers), profile.fit(table), texts, graph),
+        Inputs(split.catalogue, profile.fit(customers), profile.fit(table), texts, graph, paths),
         histories,
     )
 
@@ -91,6 +95,9 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         attributes,
         None if given.texts is None else TextTower(torch.from_numpy(given.texts), shape.width),
         graph,
+        None
+        if given.paths is None
+        else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
     )
 
 

@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 from finrec import config
 from finrec.config import RunSettings
-from finrec.features.graph import Graph
+from finrec.features.graph import Graph, Paths
 from finrec.features.profile import Profile
 from finrec.schema import CheckpointError
 from finrec.scorer import Catalogue
@@ -32,7 +32,8 @@ from finrec.training import checkpoint
 from finrec.training.assemble import FusedScorer, Inputs, network
 
 SETTINGS = "config.json"
-GRAPH_ARRAYS = ("indptr", "indices", "values", "inverse_root_degree")
+PATH_ARRAYS = ("indptr", "indices", "values")
+GRAPH_ARRAYS = (*PATH_ARRAYS, "inverse_root_degree")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,8 @@ def write_inputs(folder: Path, given: Inputs) -> None:
         arrays["texts"] = given.texts
     if given.graph is not None:
         arrays |= {f"graph.{name}": getattr(given.graph, name) for name in GRAPH_ARRAYS}
+    if given.paths is not None:
+        arrays |= {f"paths.{name}": getattr(given.paths, name) for name in PATH_ARRAYS}
     save_file(
         {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
         folder / "features.safetensors",
@@ -135,6 +138,9 @@ def read_inputs(folder: Path) -> Inputs:
                 **{name: arrays[f"graph.{name}"].numpy() for name in GRAPH_ARRAYS},
                 relation=stored["relation"],
             )
+        paths = None
+        if "paths.indptr" in arrays:
+            paths = Paths(**{name: arrays[f"paths.{name}"].numpy() for name in PATH_ARRAYS})
         texts = arrays["texts"].numpy() if "texts" in arrays else None
         return Inputs(
             Catalogue(table),
@@ -142,6 +148,7 @@ def read_inputs(folder: Path) -> Inputs:
             Profile.from_json(stored["products"]),
             texts,
             graph,
+            paths,
         )
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error

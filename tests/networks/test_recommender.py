@@ -38,6 +38,10 @@ def made(small_dataset, monkeypatch):
         for parameter in network.parameters():  # zeros would hide mistakes
             if parameter.abs().max() == 0:
                 torch.nn.init.normal_(parameter, std=0.1)
+        if network.paths is not None:
+            network.paths.strength.fill_(0.7)
+            network.paths.sharpness.fill_(20.0)
+            network.paths.decay.fill_(0.8)
         return network, given, histories, cut
 
     return make
@@ -214,3 +218,34 @@ def test_hidden_edges_equal_a_graph_without_those_customers(made):
         y = dense @ y
         expected = expected + strength * y
     torch.testing.assert_close(graph(x, hidden), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_path_tower_walks_by_hand(made):
+    network, given, histories, _ = made()
+    matrix = given.paths.matrix().toarray()  # to (row) from (column)
+    rows = np.argsort(histories.lengths)[-3:]
+    batch = batch_of(given, histories, rows)
+    found = network.paths(batch.products, batch.lengths).numpy()
+    for place, row in enumerate(rows):
+        own = histories.take([row]).products[-20:]
+        walk = sum(0.8**age * matrix[:, product] for age, product in enumerate(own[::-1]))
+        np.testing.assert_allclose(found[place], 0.7 * np.log1p(20 * walk), rtol=1e-4)
+
+
+def test_paths_count_pairs_by_distance_and_direction():
+    from finrec.scorer import Cohort
+
+    one = Cohort(
+        ids=np.array(["a"], dtype=object), offsets=np.array([0, 3]), products=np.array([0, 1, 2]),
+        kinds=np.zeros(3, int), times=np.arange(3), amounts=np.zeros(3, np.float32),
+        asof=np.array([9]), profile=None,
+    )  # fmt: skip
+    found = graphs.paths(one, 4).matrix().toarray()
+    raw = np.zeros((4, 4))  # to, from
+    raw[1, 0] = raw[2, 1] = 1.0
+    raw[2, 0] = 0.85
+    raw[0, 1] = raw[1, 2] = 0.5
+    raw[0, 2] = 0.85 * 0.5
+    into = np.where(raw.sum(1) > 0, raw.sum(1), 1)
+    out = np.where(raw.sum(0) > 0, raw.sum(0), 1)
+    np.testing.assert_allclose(found, raw / into[:, None] ** 0.5 / out[None] ** 0.3, rtol=1e-5)
