@@ -33,6 +33,8 @@ from finrec.training.word_prediction import PretrainSettings, by_counts, learn_w
 
 Stage = Literal["general", "adapt", "finetune"]
 HEAD = "head.safetensors"
+# From scratch the first words are learned only after many steps, so batches are small.
+GENERAL = PretrainSettings(rate=1e-3, decay=1.0, epochs=20, tokens=512)
 
 
 def pretrain(
@@ -68,9 +70,7 @@ def pretrain(
     if isinstance(settings, FinetuneSettings):
         raise TypeError(f"{stage} takes PretrainSettings")
     if stage == "general":
-        return general(
-            out, text, settings or PretrainSettings(rate=1e-3, decay=1.0, epochs=20), progress
-        )
+        return general(out, text, settings or GENERAL, progress)
     return adapt(out, text, start, settings or PretrainSettings(), progress, **more)
 
 

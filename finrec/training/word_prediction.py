@@ -28,7 +28,7 @@ class PretrainSettings(Frozen):
     objective: Literal["mlm", "plm"] = Field("mlm", description="masked or permuted words")
     epochs: int = Field(5, ge=1, le=1000, description="passes over the text")
     head_epochs: int = Field(3, ge=1, le=1000, description="passes for the head alone, before")
-    rate: float = Field(2e-4, gt=0, le=1, description="peak learning rate of the encoder")
+    rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate of the encoder")
     head_rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate of the word head")
     decay: float = Field(0.9, gt=0, le=1, description="factor of the rate from layer to layer")
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
