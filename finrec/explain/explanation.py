@@ -200,7 +200,7 @@ def _with_sentences(found: Explanation) -> Explanation:
     top = found.ledger.iloc[int(found.ledger["contribution"].argmax())]
     if top["contribution"] > 0:
         sentences.append(
-            f"{top['label']} speaks for it most: {top['contribution']:+.2f} against the average "
-            "product."
+            f"What speaks for it most: {top['label'][0].lower()}{top['label'][1:]} "
+            f"({top['contribution']:+.2f} against the average product)."
         )
     return Explanation(**{**vars(found), "sentences": tuple(sentences[:3])})

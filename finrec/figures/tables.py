@@ -210,11 +210,16 @@ def history(events: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+MOST_ROWS = 15  # products in a timeline; the table beside it holds all
+
+
 def timeline(events: pd.DataFrame) -> go.Figure:
-    """A customer's events: time from left to right, one row a product."""
+    """A customer's events: time from left to right, one row a product, the latest products."""
     if events.empty:
         return empty("No events are known.")
     ordered = events.sort_values(TIME)
+    latest = ordered.drop_duplicates(NAME, keep="last")[NAME].tail(MOST_ROWS)
+    ordered = ordered[ordered[NAME].isin(latest)]
     names = list(dict.fromkeys(ordered[NAME]))
     rows = {name: place for place, name in enumerate(names)}
     figure = go.Figure()
@@ -247,10 +252,12 @@ def describe_timeline(events: pd.DataFrame) -> str:
     if events.empty:
         return "No events are known of this customer."
     first, last = events[TIME].min(), events[TIME].max()
+    products = int(events[NAME].nunique())
+    cut = f" The latest {MOST_ROWS} products are drawn." if products > MOST_ROWS else ""
     return (
         f"{formats.counted(len(events), 'event')} with "
-        f"{formats.counted(int(events[NAME].nunique()), 'product')}, "
-        f"from {formats.day(first)} to {formats.day(last)}."
+        f"{formats.counted(products, 'product')}, "
+        f"from {formats.day(first)} to {formats.day(last)}.{cut}"
     )
 
 

@@ -155,6 +155,10 @@ class PathTower(nn.Module):
     Shapes: products [B, T] -> scores [B, N].
     """
 
+    strength: Tensor
+    sharpness: Tensor
+    decay: Tensor
+
     def __init__(self, indptr: Tensor, indices: Tensor, values: Tensor) -> None:
         super().__init__()
         self.register_buffer("indptr", indptr, persistent=False)
