@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": _BASE | {"split", "evaluation", "serving", "explain"},
 }
 MAY_IMPORT["pipeline"] = set(MAY_IMPORT) - {"bootstrap"}
+MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["__main__"] = set(MAY_IMPORT) - {"bootstrap"}
 # Within serving, these work with any method's scores and may not know where they came from.
 SCORES_ONLY = {"topk.py", "policy.py", "rerank.py", "batch.py", "export.py"}

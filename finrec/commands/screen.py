@@ -1,0 +1,66 @@
+"""What every command shares: JSON or text on stdout, tables, a progress bar on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+def plain(value: Any) -> Any:
+    """Values that JSON lacks."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, pd.DataFrame):
+        return json.loads(value.to_json(orient="records", date_format="iso"))
+    return str(value)
+
+
+def say(as_json: bool, found: dict[str, Any], text: str) -> None:
+    """Print the JSON object, or the text for people."""
+    print(json.dumps(found, default=plain) if as_json else text)
+
+
+def table(frame: pd.DataFrame, title: str = "") -> None:
+    """Print a table."""
+    drawn = Table(title=title or None)
+    for column in frame.columns:
+        drawn.add_column(str(column), overflow="fold")
+    for row in frame.itertuples(index=False):
+        drawn.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row), style=None)
+    Console().print(drawn, markup=False)
+
+
+@contextmanager
+def bar() -> Iterator[Any]:
+    """A progress bar on stderr for training events."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Preparing", total=1.0)
+
+        def tell(event: dict[str, Any]) -> None:
+            kind = event["event"]
+            if kind == "text":
+                progress.update(task, description="Reading texts", completed=event["share"])
+            elif kind == "step":
+                what = "Learning" if event.get("stage") == "choose" else "Learning again, to test"
+                done = (event["epoch"] + event["share"]) / event["epochs"]
+                progress.update(
+                    task, description=f"{what}, pass {event['epoch'] + 1}", completed=done
+                )
+            elif kind in ("evaluating", "done"):
+                progress.update(task, description="Testing", completed=1.0)
+
+        yield tell
