@@ -31,7 +31,7 @@ def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, whic
 
 def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
     """Ranking quality by protocol; returns the protocol that is shown."""
-    st.subheader("How well held-out products are ranked", anchor=False)
+    st.header("How well held-out products are ranked", anchor=False)
     row = st.container(horizontal=True)
     protocol = row.selectbox(
         "Protocol",
@@ -67,7 +67,7 @@ def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
 
 def ablation(runs: Sequence[Run], protocol: str) -> None:
     """What each part of the model adds."""
-    st.subheader("What each part adds", anchor=False)
+    st.header("What each part adds", anchor=False)
     presets = list(dict.fromkeys(r.settings.preset for r in runs))
     preset = presets[0]
     if len(presets) > 1:
@@ -122,7 +122,7 @@ def main() -> None:
         return
     protocol = ranking(picked, snapshot)
     ablation(picked, protocol)
-    st.subheader("Models", anchor=False)
+    st.header("Models", anchor=False)
     frame.show(tables.runs(picked), "compared models", "Models compared")
 
 

@@ -45,7 +45,7 @@ def known(snapshot: Snapshot, customer: str) -> None:
     """Attributes and events."""
     view = memory.customer(snapshot.ref, customer)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"Customer {formats.markdown(customer)}", anchor=False, width="content")
+        st.header(f"Customer {formats.markdown(customer)}", anchor=False, width="content")
         frame.generated(snapshot.info)
     if view.attributes:
         with st.container(horizontal=True, gap="medium"):
@@ -86,7 +86,7 @@ def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], cho
             if found.sentences:
                 st.caption(formats.markdown(found.sentences[0]))
         with chance.container(gap=None):
-            st.markdown(f"#### {formats.share(offer['probability'])}")
+            st.markdown(f"**{formats.share(offer['probability'])}**")
             st.caption("probability", help=PROBABILITY_HELP)
         button.button(
             "Shown" if chosen else "Why?",
@@ -102,7 +102,7 @@ def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], cho
 def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
     """The list of products; returns the one whose reasons are asked for."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    left.subheader(f"What fits customer {formats.markdown(customer)}", anchor=False)
+    left.header(f"What fits customer {formats.markdown(customer)}", anchor=False)
     k = right.selectbox("How many", [3, 5, 10, 20], index=1, key="how many")
     frame_ = memory.offers(run.id, snapshot.ref, customer, k)
     offers = frame_.to_dict("records")
@@ -123,12 +123,12 @@ def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
 
 def reasons(found: Explanation) -> None:
     """The evidence for one product."""
-    st.subheader(
+    st.header(
         f"Why {formats.markdown(found.name)} for customer {formats.markdown(found.customer)}",
         anchor=False,
     )
     st.markdown("\n".join(f"- {formats.markdown(s)}" for s in found.sentences))
-    st.markdown("#### What adds to the score")
+    st.subheader("What adds to the score", anchor=False)
     frame.chart(
         evidence.ledger(found.ledger),
         evidence.describe_ledger(found.ledger),
@@ -136,7 +136,7 @@ def reasons(found: Explanation) -> None:
         "ledger",
     )
     attention(found)
-    st.markdown("#### Neighbours in the graph")
+    st.subheader("Neighbours in the graph", anchor=False)
     linked = evidence.describe_neighbourhood(found.nodes, found.edges)
     if found.edges.empty:
         st.markdown(linked)
@@ -155,7 +155,7 @@ def reasons(found: Explanation) -> None:
 
 def attention(found: Explanation) -> None:
     """Where the network looks, over the customer's events."""
-    st.markdown("#### Where the network looks")
+    st.subheader("Where the network looks", anchor=False)
     if found.events.empty:
         st.markdown("There are no events to look at; only the profile was read.")
         return

@@ -20,7 +20,7 @@ def details(snapshot: Snapshot) -> None:
     """What is in the chosen snapshot and where it came from."""
     info = snapshot.info
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(formats.markdown(tables.title(info)), anchor=False, width="content")
+        st.header(formats.markdown(tables.title(info)), anchor=False, width="content")
         frame.generated(info)
     st.markdown(
         f"Snapshot `{snapshot.ref}`, made {formats.moment(snapshot.created)} UTC. "
@@ -52,9 +52,11 @@ def path_of(source: str) -> Path | None:
         return None
     inbox = config.data_dir() / "inbox"
     waiting = sorted(p.name for p in inbox.iterdir()) if inbox.is_dir() else []
-    where = st.radio("Where are its files?", [INBOX, FOLDER], horizontal=True)
+    where = st.radio("Where are its files?", [INBOX, FOLDER], horizontal=True, key="where")
     if where == FOLDER:
-        typed = st.text_input("Folder or file", placeholder="The full path, as the server sees it")
+        typed = st.text_input(
+            "Folder or file", placeholder="The full path, as the server sees it", key="path"
+        )
         return Path(typed.strip()).expanduser() if typed.strip() else None
     if not waiting:
         st.info(
@@ -63,23 +65,26 @@ def path_of(source: str) -> Path | None:
             icon=":material/inbox:",
         )
         return None
-    return inbox / str(st.selectbox("File or folder in the inbox", waiting))
+    return inbox / str(st.selectbox("File or folder in the inbox", waiting, key="waiting"))
 
 
 def bring_in() -> None:
     """Choose a source and its files, and read them."""
     sources = pipeline.datasets.sources()
-    st.subheader("Bring in data", anchor=False)
+    st.header("Bring in data", anchor=False)
     with st.container(border=True):
         source = st.selectbox(
             "Kind of data",
             list(sources),
             index=list(sources).index("demo"),
             format_func=lambda name: f"{name}: {sources[name]}",
+            key="kind",
         )
         path = path_of(source)
         ready = source in WITHOUT_FILES or path is not None
-        if st.button("Bring in", type="primary", disabled=not ready, icon=":material/input:"):
+        if st.button(
+            "Bring in", type="primary", disabled=not ready, icon=":material/input:", key="bring in"
+        ):
             with st.spinner("Reading, checking and keeping the data …"):
                 try:
                     made = pipeline.ingest(source, path)

@@ -32,6 +32,13 @@ SHARES = {"Share", "Probability", "Attention"}
 LIVE = ("queued", "running")
 
 
+def dress() -> None:
+    """Title, brand and width of the window; the first thing a script calls."""
+    # Not one of Streamlit's own icons: in the browser's tab those come from the network.
+    st.set_page_config(page_title="finrec", page_icon=ICON, layout="wide")
+    st.logo(LOGO, size="large", icon_image=ICON)
+
+
 def navigation() -> Any:
     """All screens by group; returns the one that is asked for."""
 
@@ -61,7 +68,8 @@ def screen(name: str, draw: Callable[[], None]) -> None:
     app.py, because it takes the folder for one of Streamlit's older kind; that page sends itself
     through the frame.
     """
-    if "began" not in st.session_state:
+    if not st.session_state.pop("framed", False):
+        dress()
         navigation()
         st.switch_page(f"pages/{name}.py", query_params=st.query_params.to_dict())
     with told():
@@ -79,6 +87,7 @@ def told() -> Iterator[None]:
 
 def choose() -> None:
     """The sidebar's choice of data and model; what a link names is chosen first."""
+    st.session_state["framed"] = True  # until the screen takes it away
     snapshots, runs = pipeline.snapshots(), pipeline.runs()
     session = st.session_state
     refs = [s.ref for s in snapshots]

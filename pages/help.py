@@ -91,14 +91,14 @@ LIMITS = """
 def main() -> None:
     """Draw the screen."""
     frame.header("Help", "What each number means, and how far it carries.")
-    st.subheader("The numbers", anchor=False)
+    st.header("The numbers", anchor=False)
     rows = "".join(f"| **{name}** | {text} |\n" for name, text in NUMBERS)
     st.markdown(f"| What you see | What it means |\n|---|---|\n{rows}")
-    st.subheader("How models are measured", anchor=False)
+    st.header("How models are measured", anchor=False)
     st.markdown(MEASURED)
-    st.subheader("Reading the reasons", anchor=False)
+    st.header("Reading the reasons", anchor=False)
     st.markdown(WHY)
-    st.subheader("What finrec is not for", anchor=False)
+    st.header("What finrec is not for", anchor=False)
     st.markdown(LIMITS)
 
 

@@ -87,7 +87,7 @@ def cards(steps: list[Step]) -> None:
 
 def welcome() -> None:
     """The very first screen: nothing is loaded."""
-    st.subheader("Nothing is loaded yet", anchor=False)
+    st.header("Nothing is loaded yet", anchor=False)
     row = st.container(horizontal=True)
     with row.container(border=True, height="stretch"):
         st.markdown("**Try the demo bank**")
@@ -119,7 +119,7 @@ def state(snapshot: Snapshot, run: Run | None) -> None:
         (formats.words(f"{word}s"), "products"),
         ("Events", "events"),
     ):
-        tiles.metric(label, formats.number(rows[table]), border=True)
+        tiles.metric(formats.markdown(label), formats.number(rows[table]), border=True)
     name, ours, _ = comparison.headline(run) if run else ("", None, None)
     tiles.metric(
         f"{formats.measure(name)}, test" if run else "Model",
@@ -148,16 +148,16 @@ def main() -> None:
         welcome()
         return
     every, runs, jobs = pipeline.snapshots(), pipeline.runs(), pipeline.jobs.jobs()
-    st.subheader(formats.markdown(tables.title(snapshot.info)), anchor=False)
+    st.header(formats.markdown(tables.title(snapshot.info)), anchor=False)
     state(snapshot, run)
-    st.subheader("Next", anchor=False)
+    st.header("Next", anchor=False)
     named = [s for s in every if s.info.name == snapshot.info.name]
     newer = run is not None and named[0].ref != run.settings.snapshot
     busy = any(j.state in frame.LIVE and j.settings.snapshot == snapshot.ref for j in jobs)
     cards(next_steps(snapshot, run, newer, busy))
-    st.subheader("Data", anchor=False)
+    st.header("Data", anchor=False)
     frame.show(tables.snapshots(every), "overview-data", "Snapshots of data")
-    st.subheader("Models", anchor=False)
+    st.header("Models", anchor=False)
     if runs:
         frame.show(tables.runs(runs), "overview-models", "Trained models")
     else:

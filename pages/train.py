@@ -191,7 +191,7 @@ def trained() -> None:
     run = frame.run()
     if run is None:
         return
-    st.subheader("How the chosen model was trained", anchor=False)
+    st.header("How the chosen model was trained", anchor=False)
     st.caption(f"{formats.markdown(run.id)}; choose another in the sidebar.")
     log = pipeline.jobs.read_log(run.id)
     frame.chart(
@@ -218,7 +218,7 @@ def main() -> None:
     alive = {j.run for j in jobs if j.state in frame.LIVE}
     st.session_state["alive"] = alive
     if jobs:
-        st.subheader("Under way", anchor=False)
+        st.header("Under way", anchor=False)
         st.fragment(at_work, run_every=1.0 if alive else None)()
     trained()
 

@@ -257,9 +257,11 @@ def describe_neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> str:
     if edges.empty:
         return "This model reads no graph, or none of its links reaches from here to the offer."
     own = int((edges["kind"] == "acquired").sum())
+    if not own:
+        return "No product of this customer is known; drawn is what lies close to the offer."
     shared = edges[edges["kind"] == "shared"]
     text = (
-        f"{formats.counted(own, 'product')} of this customer are drawn, "
+        f"{formats.counted(own, 'product')} of this customer drawn, "
         f"{len(shared)} of them linked to the offer."
     )
     known = shared[shared["customers"] > 0]

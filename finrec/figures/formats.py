@@ -116,7 +116,7 @@ def value(given: Any) -> str:
         return given or UNKNOWN
     if _absent(given):
         return UNKNOWN
-    if isinstance(given, bool) or type(given).__name__ == "bool_":
+    if isinstance(given, bool) or type(given).__name__ in ("bool", "bool_"):
         return "yes" if given else "no"
     if hasattr(given, "strftime"):
         return day(given)
@@ -135,7 +135,9 @@ def shortened(text: str, most: int = 28) -> str:
 def markdown(text: str) -> str:
     """Text that Streamlit's Markdown shows letter by letter: no link, image, colour or formula."""
     plain = " ".join(str(text).split())
-    plain = re.sub(r"(?i)(https?|ftp):(?=//)|www(?=\.)|@", lambda m: m[0] + _JOINER, plain)
+    plain = re.sub(
+        r"(?i)(https?|ftp):(?=//)|www(?=\.)|@(?=[\w-]+\.)", lambda m: m[0] + _JOINER, plain
+    )
     return _MARKDOWN.sub(r"\\\1", plain)
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 # After Okabe and Ito (2008), of middle lightness: told apart with any colour vision, and each
 # stands out from a white as from a near-black page by at least 3:1.
 BLUE, ORANGE, GREEN, PURPLE = "#2f86bd", "#c27800", "#0e9169", "#b0629a"
-SKY, VERMILION, OLIVE, GREY = "#5b9fc9", "#d15a14", "#8f8010", "#7b868d"
+SKY, VERMILION, OLIVE, GREY = "#4c92bf", "#d15a14", "#8f8010", "#7b868d"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, OLIVE, GREY)
 FOR, AGAINST = BLUE, VERMILION  # what speaks for an offer, and against
 # From nothing to full blue: the page's own ground shows through, whatever its colour.

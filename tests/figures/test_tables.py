@@ -1,0 +1,69 @@
+"""Tables and the timeline of a customer, in words."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from finrec.figures import tables
+from finrec.schema import DatasetInfo
+
+
+def history() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(["2024-03-01", "2024-01-02", "2023-05-05"]),
+            "product_id": ["P1", "P2", "P1"],
+            "name": ["Gold <b>card</b>", "Savings", "Gold <b>card</b>"],
+            "kind": ["dropped", "acquired", "acquired"],
+            "amount": [None, 100.5, None],
+        }
+    )
+
+
+def test_generated_data_are_always_called_so() -> None:
+    assert tables.title(DatasetInfo("a", "A bank", generated=True)) == "A bank (generated)"
+    assert tables.title(DatasetInfo("a", "Generated bank", generated=True)) == "Generated bank"
+    assert tables.title(DatasetInfo("a", "A bank")) == "A bank"
+
+
+def test_timeline_has_a_row_a_product_and_a_mark_a_kind() -> None:
+    figure = tables.timeline(history())
+    assert list(figure.layout.yaxis.ticktext) == ["Gold &lt;b&gt;card&lt;/b&gt;", "Savings"]
+    by_name = {t.name: t for t in figure.data}
+    assert set(by_name) == {"taken", "given up"}
+    assert list(by_name["taken"].y) == [0, 1]
+    assert list(by_name["given up"].y) == [0]
+    assert by_name["taken"].marker.symbol != by_name["given up"].marker.symbol
+    assert "<b>card" not in figure.to_json()
+
+
+def test_timeline_in_words_and_as_a_table() -> None:
+    assert tables.describe_timeline(history()) == (
+        "3 events with 2 products, from 5 May 2023 to 1 Mar 2024."
+    )
+    table = tables.history(history())
+    assert table["Event"].tolist() == ["given up", "taken", "taken"]
+    assert table["Amount"].notna().sum() == 1
+    without = tables.history(history().assign(amount=float("nan")))
+    assert "Amount" not in without
+
+
+def test_no_events_are_said() -> None:
+    nothing = history().iloc[:0]
+    assert tables.describe_timeline(nothing) == "No events are known of this customer."
+    assert "No events are known" in tables.timeline(nothing).to_json()
+
+
+def test_found_customers_keep_their_ids() -> None:
+    found = pd.DataFrame({"customer_id": ["007", "008"], "events": [1, 5]})
+    ids, labels = tables.found_customers(found)
+    assert ids == ["007", "008"]
+    assert labels["007"] == "007 · 1 event"
+    assert tables.busiest(found) == "008"
+    assert tables.busiest(found.iloc[:0]) is None
+
+
+def test_attributes_are_in_words() -> None:
+    table = tables.attributes({"marital_status": "single", "income": 51600.0, "age": None})
+    assert table["Attribute"].tolist() == ["Marital status", "Income", "Age"]
+    assert table["Value"].tolist() == ["single", "51,600", "–"]
