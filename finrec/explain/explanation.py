@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from finrec.explain import attention, neighbours
+from finrec.explain import attention, neighbours, variants
 from finrec.features import sequences
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT, TIME, DataError
@@ -137,29 +137,10 @@ def _events(
 
 def _effects(scorer: FusedScorer, customer: Cohort, index: int, products: Tensor) -> np.ndarray:
     """Fall of the score when one event is left out, for each event read, float [T]."""
-    total = len(customer.products)
-    count = min(total, scorer.length)
-    if not count:
-        return np.zeros(0)
-    # Every deletion is a customer of its own; the events before the window stay cut off.
-    window = np.arange(total - count, total)
-    variants = [window, *(np.delete(window, i) for i in range(count))]
-    order = np.concatenate(variants)
-    lengths = np.array([len(v) for v in variants])
-    many = Cohort(
-        np.repeat(customer.ids, len(variants)),
-        np.concatenate([[0], np.cumsum(lengths)]),
-        customer.products[order],
-        customer.kinds[order],
-        customer.times[order],
-        customer.amounts[order],
-        np.repeat(customer.asof, len(variants)),
-        customer.profile.iloc[np.zeros(len(variants), dtype=int)].reset_index(drop=True),
-    )
-    encoded = sequences.encode(many, scorer.given.customers)
-    batch = sequences.batch(encoded, np.arange(len(variants)), scorer.length)
-    scores = scorer.network(batch.to(products.device), products)[:, index].cpu().numpy()
-    return scores[0] - scores[1:]
+    count = min(len(customer.products), scorer.length)
+    removed = [(), *((place,) for place in range(count))]
+    scored = variants.scores(scorer, customer, removed, products)[:, index]
+    return scored[0] - scored[1:]
 
 
 def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:

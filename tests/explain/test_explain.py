@@ -1,0 +1,142 @@
+"""Explanations: effects are measured, counterfactuals verified and minimal, badges honest."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from finrec import presets
+from finrec.explain import counterfactual, explanation, faithfulness, neighbours, variants
+from finrec.scorer import cohort
+from finrec.serving.recommender import offerable
+from finrec.split import split
+from finrec.training import assemble, fit, paths
+
+
+@pytest.fixture(scope="module")
+def fitted(small_dataset):
+    settings = presets.settings(
+        small_dataset.info, "small@0", "quick", parts="+gnn", device="cpu",
+        model={"width": 16, "dropout": 0.1}, train={"epochs": 8, "batch": 8},
+    )  # fmt: skip
+    cut = split(small_dataset)
+    given, histories = assemble.inputs(cut, "valid", settings)
+    scorer = fit.fit(given, histories, settings, None, epochs=8).scorer
+    paths.choose(scorer, cut.valid.cases, True, 3)
+    return scorer, histories
+
+
+def offer(scorer, histories, row):
+    one = histories.take([row])
+    allowed = offerable(one, len(scorer.given.catalogue), False)[0]
+    scores = np.where(allowed, scorer.score(one)[0], -np.inf)
+    return one, allowed, int(np.argmax(scores))
+
+
+def test_a_variant_is_the_customer_without_those_events(fitted):
+    scorer, histories = fitted
+    one = histories.take([int(np.argmax(histories.lengths))])
+    found = variants.without(one, [(), (0,), (1, 2)], 20)
+    assert found.take([0]).products.tolist() == one.products.tolist()
+    assert found.take([1]).products.tolist() == one.products[1:].tolist()
+    assert found.take([2]).products.tolist() == np.delete(one.products, [1, 2]).tolist()
+    np.testing.assert_allclose(
+        variants.scores(scorer, one, [(), (0,)]),
+        np.concatenate([scorer.score(one), scorer.score(found.take([1]))]),
+        atol=1e-5,
+    )
+
+
+def test_counterfactuals_are_verified_and_minimal_against_brute_force(fitted):
+    scorer, histories = fitted
+    found_any = 0
+    for row in np.flatnonzero((histories.lengths >= 2) & (histories.lengths <= 6))[:25]:
+        one, allowed, product = offer(scorer, histories, int(row))
+        found = counterfactual.fewest_removals(scorer, one, product, allowed, 2)
+        smallest = None
+        for size in range(1, len(one.products) + 1):
+            for places in itertools.combinations(range(len(one.products)), size):
+                keep = np.delete(np.arange(len(one.products)), places)
+                scores = scorer.score(variants.without(one, [places], 20))[0]
+                rank = (scores[allowed] >= scores[product]).sum()
+                assert len(keep) == len(one.products) - size
+                if rank > 2:
+                    smallest = size
+                    break
+            if smallest:
+                break
+        assert found.verified == (smallest is not None)
+        if smallest:
+            found_any += 1
+            assert len(found.places) == smallest and found.minimal and found.rank > 2
+    assert found_any >= 5
+
+
+def test_the_greedy_search_is_verified_too(fitted, monkeypatch):
+    monkeypatch.setattr(counterfactual, "MOST_TRIED", 0)
+    scorer, histories = fitted
+    checked = 0
+    for row in np.flatnonzero(histories.lengths >= 4)[:15]:
+        one, allowed, product = offer(scorer, histories, int(row))
+        found = counterfactual.fewest_removals(scorer, one, product, allowed, 1)
+        if found.verified:
+            scores = scorer.score(variants.without(one, [found.places], 20))[0]
+            assert (scores[allowed] >= scores[product]).sum() == found.rank > 1
+            checked += 1
+    assert checked >= 3
+
+
+def test_explanation_holds_together(fitted):
+    scorer, histories = fitted
+    ids = scorer.given.catalogue.ids
+    for row in range(0, len(histories), 7):
+        one, allowed, product = offer(scorer, histories, row)
+        found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+        assert found.rank == 1 and found.score == pytest.approx(found.fast_score, abs=1e-4)
+        scores = scorer.score(one)[0]
+        total = found.ledger["contribution"].sum()
+        assert total == pytest.approx(scores[product] - scores.mean(), abs=1e-3)
+        assert found.attention["Rolled out"].sum() == pytest.approx(1, abs=1e-5)
+        removed = variants.scores(scorer, one, [(0,)])[0, product]
+        assert found.events["effect"][0] == pytest.approx(scores[product] - removed, abs=1e-4)
+        assert 1 <= len(found.sentences) <= 3
+
+
+def test_other_customers_appear_only_as_groups_of_ten_or_more(fitted):
+    scorer, histories = fitted
+    ids = scorer.given.catalogue.ids
+    counts = set()
+    for row in range(len(histories)):
+        one, allowed, product = offer(scorer, histories, row)
+        found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+        counts |= set(found.edges["customers"])
+        assert set(found.nodes["kind"]) <= {"customer", "own", "offer", "near"}
+    assert all(c == 0 or c >= neighbours.SMALLEST_GROUP for c in counts)
+
+
+def test_deleting_the_measured_evidence_beats_random_orders(fitted):
+    scorer, histories = fitted
+    rng = np.random.default_rng(0)
+    better = []
+    for row in np.flatnonzero(histories.lengths >= 4)[:20]:
+        one, _, product = offer(scorer, histories, int(row))
+        count = len(one.products)
+        scored = variants.scores(scorer, one, [(), *((p,) for p in range(count))])[:, product]
+        order = np.argsort(scored[1:])  # the event that costs most first
+        found = faithfulness.deletion(scorer, one, product, order, rng)
+        assert found.curve[0] == pytest.approx(scored[0], abs=1e-4)
+        better.append(found.area > found.random_areas.mean())
+        worst = faithfulness.deletion(scorer, one, product, order[::-1], rng)
+        assert worst.area <= found.area + 1e-6
+    assert np.mean(better) > 0.9
+
+
+def test_a_customer_without_events_is_explained_by_attributes(fitted, small_dataset):
+    scorer, histories = fitted
+    cut = split(small_dataset)
+    one = cohort(["007"], cut.valid.train, cut.customers, cut.catalogue, cut.valid.until)
+    allowed = np.ones(12, dtype=bool)
+    found = explanation.explain(scorer, one, "P01", allowed, histories)
+    assert found.events.empty and "No events are known" in found.sentences[0]
+    gone = counterfactual.fewest_removals(scorer, one, 0, allowed, 12)
+    assert not gone.verified and gone.places == ()
