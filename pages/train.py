@@ -29,7 +29,7 @@ PARTS = {
 STATES = {
     "queued": ("waiting to start", "gray"),
     "running": ("running", "blue"),
-    "cancelled": ("stopped by you", "orange"),
+    "cancelled": ("cancelled", "orange"),
     "failed": ("failed", "red"),
     "stopped": ("interrupted", "orange"),
     "done": ("done", "green"),
@@ -86,6 +86,12 @@ def begin(snapshot: Snapshot) -> None:
             f"This takes about **{formats.duration(expected.low)} to "
             f"{formats.duration(expected.high)}**. {formats.markdown(expected.basis)}"
         )
+        busy = sum(job.state in frame.LIVE for job in pipeline.jobs.jobs())
+        if busy:
+            st.caption(
+                f"{formats.counted(busy, 'training is', 'trainings are')} running already; side by "
+                "side each takes longer."
+            )
         if st.button("Start training", type="primary", icon=":material/play_arrow:"):
             st.session_state["started"] = pipeline.start(settings)
             st.rerun()
@@ -97,7 +103,7 @@ def buttons(job: pipeline.jobs.Job) -> None:
         if job.state in frame.LIVE:
             stopping = pipeline.jobs.cancelled(job.run)
             if st.button(
-                "Stopping …" if stopping else "Stop",
+                "Cancelling …" if stopping else "Cancel",
                 key=f"stop {job.run}",
                 disabled=stopping,
                 icon=":material/stop:",
@@ -106,7 +112,7 @@ def buttons(job: pipeline.jobs.Job) -> None:
                 pipeline.jobs.cancel(job.run)
                 st.rerun()
             return
-        if st.button("Go on", key=f"resume {job.run}", type="primary", icon=":material/resume:"):
+        if st.button("Resume", key=f"resume {job.run}", type="primary", icon=":material/resume:"):
             pipeline.jobs.resume(job.run)
             st.rerun()
         with st.popover("Delete", icon=":material/delete:"):

@@ -184,7 +184,7 @@ def bars(rows: pd.DataFrame, metric: str) -> go.Figure:
             y=labels,
             orientation="h",
             marker_color=[PART_COLOURS.get(p, GREY) for p in found["parts"]],
-            error_x={"type": "data", "array": shown, "color": GREY, "thickness": 2},
+            error_x={"type": "data", "array": shown, "color": GREY, "thickness": 3, "width": 0},
             text=[formats.metric(v) for v in found["mean"]],
             textposition="inside",
             insidetextanchor="start",

@@ -13,7 +13,18 @@ import plotly.graph_objects as go
 
 from finrec.figures import formats
 from finrec.figures.rows import largest, smallest
-from finrec.figures.style import AGAINST, BLUE, FAINT, FOR, GREEN, GREY, ORANGE, SEQUENTIAL, styled
+from finrec.figures.style import (
+    AGAINST,
+    BLUE,
+    EDGE,
+    FAINT,
+    FOR,
+    GREEN,
+    GREY,
+    ORANGE,
+    SEQUENTIAL,
+    styled,
+)
 from finrec.schema import NAME, TIME
 
 PROFILE = "Profile"
@@ -213,7 +224,7 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
                 y=[y0, y1],
                 mode="lines",
                 line={
-                    "color": FAINT,
+                    "color": EDGE,
                     "width": 1 + 5 * float(edge["weight"]) / strongest,
                     "dash": "dot" if edge["kind"] == "near" else "solid",
                 },

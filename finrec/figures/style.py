@@ -16,6 +16,7 @@ FOR, AGAINST = BLUE, VERMILION  # what speaks for an offer, and against
 SEQUENTIAL = [[0.0, "rgba(47,134,189,0.04)"], [0.5, "rgba(47,134,189,0.5)"], [1.0, "#2f86bd"]]
 GRID = "rgba(123,134,141,0.25)"
 FAINT = "rgba(123,134,141,0.55)"
+EDGE = "rgba(123,134,141,0.35)"  # names are written across edges
 
 
 def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:

@@ -191,8 +191,14 @@ def read_log(run: str) -> pd.DataFrame:
 
 
 def jobs() -> list[Job]:
-    """All jobs, newest first."""
-    found = [read(file.parent.name) for file in config.models_dir().glob("jobs/*/job.json")]
+    """All jobs, newest first; one that becomes a run while we look is no longer among them."""
+    found = []
+    for file in config.models_dir().glob("jobs/*/job.json"):
+        try:
+            found.append(read(file.parent.name))
+        except CheckpointError:
+            if file.exists():
+                raise
     return sorted(found, key=lambda j: (j.created, j.run), reverse=True)
 
 

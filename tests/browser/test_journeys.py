@@ -149,6 +149,7 @@ def test_train_watch_reload_stop_and_go_on(
     progress = page.get_by_text(re.compile(r"Learning, pass \d+ of 20"))
     expect(progress).to_be_visible(timeout=LONG)
     expect(page.get_by_text(re.compile(r"In \d+ pass"))).to_be_visible(timeout=LONG)
+    expect(charts(page).locator(".main-svg").first).to_be_visible()
     picture(page, screenshots, "training")
 
     page.reload()  # the session is gone, the training is not
@@ -157,21 +158,21 @@ def test_train_watch_reload_stop_and_go_on(
     page = goto("train", on=again)
     expect(progress).to_be_visible(timeout=LONG)
 
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("stopped by you")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("cancelled", exact=True)).to_be_visible(timeout=LONG)
     (job,) = jobs.jobs()
     assert job.state == "cancelled"
     passes = len(jobs.read_log(job.run).query("event == 'epoch'"))
     picture(page, screenshots, "stopped")
 
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("running", exact=True)).to_be_visible(timeout=LONG)
     expect(progress).to_be_visible(timeout=LONG)
     log = jobs.read_log(job.run)
     assert "resumed" in set(log["event"])
     assert log.query("event == 'resumed'")["epoch"].iloc[0] == passes
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("stopped by you")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("cancelled", exact=True)).to_be_visible(timeout=LONG)
 
 
 @pytest.mark.slow
@@ -198,7 +199,7 @@ def test_demo_is_set_up_from_nothing(
     picture(page, screenshots, "nothing-yet")
     page.get_by_role("button", name="Set up the demo bank").click()
     expect(page.get_by_role("heading", name="Train", level=1)).to_be_visible(timeout=LONG)
-    stop = page.get_by_role("button", name="Stop")
+    stop = page.get_by_role("button", name="Cancel")
     expect(stop).to_be_visible(timeout=LONG)
     stop.click()
-    expect(page.get_by_text("stopped by you")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("cancelled", exact=True)).to_be_visible(timeout=LONG)
