@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scorer": {"schema", "config"},
     "datasets": {"schema", "config"},
     "snapshots": {"schema", "config"},
+    "intake": {"schema", "config", "datasets", "snapshots"},
     "split": _BASE,
     "features": _BASE | {"split"},
     "networks": _BASE | {"features"},

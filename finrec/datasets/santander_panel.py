@@ -129,8 +129,8 @@ def _stage_rows(
             f"{date_sql(MONTH_COLUMN)} AS month, {held} AS held, {known} AS known, {attributes} "
             f"FROM (SELECT {inner}, {attributes} FROM {relation})) "
             f"TO {large.text(str(out))} (FORMAT parquet, COMPRESSION snappy)"
-        ).fetchone()
-        return int(found[0]) if found else 0
+        ).fetchall()
+        return int(found[0][0])
 
     if source.suffix.lower() == ".parquet":
         receipt["rows_in"] += copy(f"read_parquet({large.text(str(source))})")
@@ -160,10 +160,9 @@ def _panel(db: duckdb.DuckDBPyConnection, parts: Sequence[Path], receipt: dict[s
         "SELECT count(*) FILTER (WHERE customer IS NULL), "
         "count(*) FILTER (WHERE customer IS NOT NULL AND "
         f"(month IS NULL)) FROM ({union})"
-    ).fetchone()
-    assert bad is not None
-    _reject(receipt, f"{CUSTOMER_COLUMN} is empty", bad[0])
-    _reject(receipt, f"{MONTH_COLUMN} is no date", bad[1])
+    ).fetchall()
+    _reject(receipt, f"{CUSTOMER_COLUMN} is empty", bad[0][0])
+    _reject(receipt, f"{MONTH_COLUMN} is no date", bad[0][1])
     db.execute(
         f"CREATE TEMP TABLE every AS SELECT * FROM ({union}) "
         "WHERE customer IS NOT NULL AND month IS NOT NULL"
@@ -171,9 +170,8 @@ def _panel(db: duckdb.DuckDBPyConnection, parts: Sequence[Path], receipt: dict[s
     counted = db.execute(
         "SELECT count(*), (SELECT count(*) FROM (SELECT DISTINCT customer, month FROM every)) "
         "FROM every"
-    ).fetchone()
-    assert counted is not None
-    total, distinct = counted
+    ).fetchall()
+    total, distinct = counted[0]
     if distinct < total:
         _reject(receipt, "the same customer and month again", total - distinct)
         db.execute(

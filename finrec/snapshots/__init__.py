@@ -2,7 +2,8 @@
 
 from finrec.snapshots.compare import Comparison, compare
 from finrec.snapshots.erase import Erasure, erase, mentions
-from finrec.snapshots.pseudonyms import pseudonymised, read_key
+from finrec.snapshots.pseudonyms import pseudonymise_files, pseudonymised, read_key
+from finrec.snapshots.quality import Quality, quality
 from finrec.snapshots.store import (
     Snapshot,
     connect,
@@ -19,6 +20,7 @@ from finrec.snapshots.store import (
 __all__ = [
     "Comparison",
     "Erasure",
+    "Quality",
     "Snapshot",
     "compare",
     "connect",
@@ -27,8 +29,10 @@ __all__ = [
     "file_lineage",
     "find",
     "mentions",
+    "pseudonymise_files",
     "pseudonymised",
     "publish",
+    "quality",
     "read",
     "read_key",
     "snapshots",

@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from finrec import config
 from finrec.schema import CUSTOMER, SOURCE, TARGET, DataError, Dataset
@@ -95,3 +97,25 @@ def pseudonymised(dataset: Dataset, key: bytes) -> Dataset:
         links=hidden(dataset.links),
         extra={name: hidden(frame) for name, frame in dataset.extra.items()},
     )
+
+
+def pseudonymise_files(folder: Path, key: bytes) -> None:
+    """Replace every customer id in the Parquet files of a folder, batch by batch."""
+    for file in sorted(folder.glob("*.parquet")):
+        parquet = pq.ParquetFile(file)
+        columns = [c for c in _ID_COLUMNS if c in parquet.schema_arrow.names]
+        if not columns:
+            continue
+        part = file.with_suffix(".part")
+        with pq.ParquetWriter(part, parquet.schema_arrow) as writer:
+            for batch in parquet.iter_batches():
+                for column in columns:
+                    at = batch.schema.get_field_index(column)
+                    hidden = [
+                        None if c is None else pseudonym(c, key)
+                        for c in batch.column(at).to_pylist()
+                    ]
+                    replaced = pa.array(hidden, batch.schema.field(at).type)
+                    batch = batch.set_column(at, batch.schema.field(at), replaced)
+                writer.write_batch(batch)
+        os.replace(part, file)

@@ -44,10 +44,10 @@ def validated_staged(staged: Staged) -> Staged:
             twice = db.execute(
                 f"SELECT {column} FROM read_parquet(?) GROUP BY ALL HAVING count(*) > 1 LIMIT 1",
                 [str(files[table])],
-            ).fetchone()
+            ).fetchall()
             if twice:
                 raise DataError(
-                    f"Table {table}: {column} {twice[0]!r} stands twice; keep one row for each."
+                    f"Table {table}: {column} {twice[0][0]!r} stands twice; keep one row for each."
                 )
         for column in (CUSTOMER, PRODUCT, TIME, KIND):
             _present(db, files["events"], "events", column)
@@ -55,10 +55,10 @@ def validated_staged(staged: Staged) -> Staged:
             f"SELECT e.{PRODUCT} FROM read_parquet(?) AS e ANTI JOIN read_parquet(?) AS p "
             f"ON e.{PRODUCT} = p.{PRODUCT} LIMIT 1",
             [str(files["events"]), str(files["products"])],
-        ).fetchone()
+        ).fetchall()
     if unknown:
         raise DataError(
-            f"Table events: product {unknown[0]!r} is not in the table products; add it there or "
+            f"Table events: product {unknown[0][0]!r} is not in the table products; add it there or "
             "drop the event."
         )
     if not pq.ParquetFile(files["products"]).metadata.num_rows:
@@ -69,8 +69,8 @@ def validated_staged(staged: Staged) -> Staged:
 def _present(db: duckdb.DuckDBPyConnection, file: Path, table: str, column: str) -> None:
     found = db.execute(
         f'SELECT count(*) FROM read_parquet(?) WHERE "{column}" IS NULL', [str(file)]
-    ).fetchone()
-    missing = int(found[0]) if found else 0
+    ).fetchall()
+    missing = int(found[0][0])
     if missing:
         raise DataError(
             f"Table {table}: {column} is empty in {missing} rows; fill it or drop the rows."

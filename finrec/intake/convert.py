@@ -1,0 +1,319 @@
+"""Mapped tables of text become the tables of a data set; what can't be used is listed by row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from finrec.datasets.holdings import MOST, masks, stage_changes
+from finrec.datasets.large import name as quoted
+from finrec.datasets.large import text, write_query
+from finrec.intake import sql
+from finrec.intake.mapping import Mapping, Table
+from finrec.intake.tables import SHOWN, Raw, Reject
+from finrec.schema import (
+    ACQUIRED,
+    AMOUNT,
+    CUSTOMER,
+    DROPPED,
+    HELD,
+    KIND,
+    ORDER,
+    PRODUCT,
+    SOURCE,
+    TARGET,
+    TIME,
+    WEIGHT,
+)
+
+UNDATED = "TIMESTAMP '2000-01-01'"  # stands for "no date given"
+BUY = ("buy", "b", "purchase", "purchased", "acquired", "open", "opened", "add", "added",
+       "subscribe", "kauf", "compra", "1")  # fmt: skip
+SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "cancel", "cancelled",
+        "redeem", "verkauf", "venta", "-1")  # fmt: skip
+
+
+@dataclass
+class Given:
+    """One parsed file with its meaning.
+
+    Args:
+        raw: its cells.
+        table: what they mean.
+        view: name of its rows in the database; ``reason`` there is NULL for a row that is used.
+        loaded: rows used.
+        notes: what counts as unknown, each a sentence.
+    """
+
+    raw: Raw
+    table: Table
+    view: str
+    loaded: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def cell(self, role: str) -> str:
+        """SQL of the cell of the column with that role."""
+        return f"c{self.table.index(self.table.having(role)[0])}"
+
+    def has(self, role: str) -> bool:
+        """Whether the table has such a column."""
+        return bool(self.table.having(role))
+
+    def column(self, role: str) -> str:
+        """Name of the column with that role."""
+        return self.table.having(role)[0].name
+
+
+def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, today: str) -> None:
+    """Make the table ``given.view``: customer, product, target, time, amount, kind, cells, reason.
+
+    Args:
+        db: where it is made.
+        given: a parsed file.
+        mapping: what to do with doubtful rows.
+        today: ISO date; an event after it is in the future.
+    """
+    table, decimal = given.table, given.raw.format.decimal
+    typed = {"customer": "NULL", "product": "NULL", "target": "NULL", "time": "NULL::TIMESTAMP",
+             "amount": "NULL::DOUBLE", "kind": "NULL"}  # fmt: skip
+    problems: list[tuple[str, str, str]] = []  # condition, column, reason
+    for role in ("customer", "product", "target"):
+        if given.has(role) and not (role == "product" and table.kind == "customers"):
+            cell = given.cell(role)
+            typed[role] = sql.known(cell)
+            problems.append((f"{typed[role]} IS NULL", given.column(role), f"{role} is empty"))
+    if given.has("date"):
+        cell = given.cell("date")
+        typed["time"] = sql.date(cell, table.having("date")[0].formats)
+        problems.append((sql.unknown_number(cell), given.column("date"), "date is empty"))
+        problems.append(('"time" IS NULL', given.column("date"), "is no date"))
+        if mapping.future == "reject" and table.kind in ("events", "holdings"):
+            late = f"\"time\" > TIMESTAMP '{today}' + INTERVAL 1 DAY"
+            problems.append((late, given.column("date"), "date is in the future"))
+    for role in ("amount", "price"):
+        if given.has(role):
+            cell = given.cell(role)
+            value = sql.number(cell, decimal)
+            typed["amount"] = f"CASE WHEN {sql.unknown_number(cell)} THEN NULL ELSE {value} END"
+            wrong = f"(amount IS NULL AND NOT {sql.unknown_number(cell)})"
+            problems.append((wrong, given.column(role), "is no number"))
+            if role == "price":
+                problems.append(("amount IS NULL", given.column(role), "price is empty"))
+            elif mapping.negative == "reject":
+                problems.append(("amount < 0", given.column(role), "amount is negative"))
+    if given.has("kind"):
+        cell = given.cell("kind")
+        typed["kind"] = (
+            f"CASE WHEN {sql.among(cell, BUY)} THEN {text(ACQUIRED)} "
+            f"WHEN {sql.among(cell, SELL)} THEN {text(DROPPED)} "
+            f"ELSE coalesce({sql.known(cell)}, {text(ACQUIRED)}) END"
+        )
+    elif table.kind == "events":
+        typed["kind"] = text(ACQUIRED)
+    flags = []
+    for i, column in enumerate(table.having("holding") if table.kind == "holdings" else []):
+        cell = f"c{table.index(column)}"
+        flags.append(f"{sql.flag(cell, table.blank_means_no)}::TINYINT AS f{i}")
+        wrong = f"(f{i} IS NULL AND NOT {sql.unknown_number(cell)})"
+        problems.append((wrong, column.name, "is neither yes nor no"))
+    selected = ", ".join([f'{v} AS "{k}"' for k, v in typed.items()] + flags)
+    cases = " ".join(f"WHEN {c} THEN {n}" for n, (c, _, _) in enumerate(problems, start=1))
+    reason = f"CASE {cases} END" if cases else "NULL"
+    db.execute(
+        f"CREATE TABLE {given.view} AS SELECT *, ({reason})::INTEGER AS reason FROM ("
+        f"SELECT {selected}, * FROM read_parquet({text(str(given.raw.path))}))"
+    )
+    labels = {n: (column, why) for n, (_, column, why) in enumerate(problems, start=1)}
+    _reject_repeated(db, given, mapping, labels)
+    _collect_rejects(db, given, labels)
+    _note_rounded_ids(db, given)
+
+
+def _note_rounded_ids(db: duckdb.DuckDBPyConnection, given: Given) -> None:
+    """Say when ids look as if a spreadsheet had shortened them; they are kept as they stand."""
+    for role in ("customer", "product", "target"):
+        if not given.has(role):
+            continue
+        found = db.execute(
+            f"SELECT count(*), min({role}) FROM {given.view} "
+            f"WHERE reason IS NULL AND regexp_full_match({role}, '\\d([.,]\\d+)?[eE]\\+\\d+')"
+        ).fetchall()
+        count, first = found[0]
+        if count:
+            given.notes.append(
+                f"{given.raw.source.name}, column {given.column(role)}: {count:,} ids like {first} "
+                "look shortened by a spreadsheet, so different ones may have become the same; "
+                "export the column as text."
+            )
+
+
+def _reject_repeated(
+    db: duckdb.DuckDBPyConnection,
+    given: Given,
+    mapping: Mapping,
+    labels: dict[int, tuple[str, str]],
+) -> None:
+    """Rows that say again, or against, what an earlier row of the file said."""
+    kind, key, why, column = given.table.kind, "", "", ""
+    if kind == "customers":
+        key, why, column = "customer", "the same customer again", given.column("customer")
+    elif kind == "products":
+        key, why, column = "product", "the same product again", given.column("product")
+    elif kind == "holdings":
+        key, column = 'customer, "time"', given.column("customer")
+        why = (
+            "the same customer and month again" if given.has("date") else "the same customer again"
+        )
+    elif kind == "prices":
+        key, why, column = (
+            'product, "time"',
+            "the same product and date again",
+            given.column("date"),
+        )
+    elif kind == "events" and mapping.duplicates == "reject":
+        cells = ", ".join(f"c{i}" for i in range(len(given.raw.columns)))
+        key, why = cells, "the same row again"
+    if not key:
+        return
+    number = len(labels) + 1
+    labels[number] = (column, why)
+    repeated = db.execute(
+        f"SELECT count(*) - count(DISTINCT ({key})) FROM {given.view} WHERE reason IS NULL"
+    ).fetchall()
+    if repeated[0][0]:
+        db.execute(
+            f"UPDATE {given.view} SET reason = {number} WHERE reason IS NULL AND row NOT IN ("
+            f"SELECT min(row) FROM {given.view} WHERE reason IS NULL GROUP BY {key})"
+        )
+
+
+def _collect_rejects(
+    db: duckdb.DuckDBPyConnection, given: Given, labels: dict[int, tuple[str, str]]
+) -> None:
+    cells = ", ".join(f"c{i}" for i in range(min(len(given.raw.columns), 100)))
+    rows = db.execute(
+        f"SELECT row, line, reason, left(concat_ws({text(given.raw.format.separator)}, {cells}), "
+        f"{SHOWN}) FROM {given.view} WHERE reason IS NOT NULL ORDER BY row"
+    ).fetchall()
+    for row, line, number, content in rows:
+        column, why = labels[number]
+        given.rejects.append(Reject(given.raw.source.name, row, line, column, why, content))
+    found = db.execute(f"SELECT count(*) FROM {given.view} WHERE reason IS NULL").fetchall()
+    given.loaded = int(found[0][0])
+
+
+def reject_unknown_products(db: duckdb.DuckDBPyConnection, every: Sequence[Given]) -> None:
+    """Turn events away whose product no products file lists, if there is one."""
+    listed = [g.view for g in every if g.table.kind == "products"]
+    if not listed:
+        return
+    union = " UNION ALL ".join(f"SELECT product FROM {v} WHERE reason IS NULL" for v in listed)
+    for given in every:
+        if given.table.kind != "events":
+            continue
+        number = 10_000
+        db.execute(
+            f"UPDATE {given.view} SET reason = {number} WHERE reason IS NULL AND product NOT IN ("
+            f"{union})"
+        )
+        seen = {r.row for r in given.rejects}
+        label = {number: (given.column("product"), "product is not in the file of products")}
+        before, given.rejects = given.rejects, []
+        db.execute(f"CREATE TEMP TABLE fresh AS SELECT * FROM {given.view} WHERE reason = {number}")
+        whole, given.view = given.view, "fresh"
+        _collect_rejects(db, given, label)
+        given.view = whole
+        db.execute("DROP TABLE fresh")
+        given.rejects = before + [r for r in given.rejects if r.row not in seen]
+        found = db.execute(f"SELECT count(*) FROM {given.view} WHERE reason IS NULL").fetchall()
+        given.loaded = int(found[0][0])
+
+
+def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write the events of all tables in the order of customer and time."""
+    parts = []
+    for number, given in enumerate(every):
+        if given.table.kind == "events":
+            time = '"time"' if given.has("date") else UNDATED
+            parts.append(
+                f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row "
+                f"FROM {given.view} WHERE reason IS NULL"
+            )
+        elif given.table.kind == "holdings":
+            parts += _held(db, given, number)
+    if not parts:
+        parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
+                 "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row WHERE false"]  # fmt: skip
+    union = " UNION ALL ".join(parts)
+    write_query(
+        db,
+        f'SELECT customer AS {CUSTOMER}, product AS {PRODUCT}, t AS "{TIME}", kind AS {KIND}, '
+        f"coalesce(amount, 'nan'::DOUBLE) AS {AMOUNT}, "
+        f'(row_number() OVER (ORDER BY customer, t, part, row) - 1)::BIGINT AS "{ORDER}" '
+        f"FROM ({union}) ORDER BY {quoted(ORDER)}",
+        out,
+    )
+
+
+def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]:
+    """Queries of a holdings table's events."""
+    columns = given.table.having("holding")
+    time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
+    queries = []
+    for start in range(0, len(columns), MOST - 1):
+        chunk = columns[start : start + MOST - 1]
+        held, known = masks([f"f{start + i}" for i in range(len(chunk))])
+        panel, made = f"panel_{number}_{start}", f"changes_{number}_{start}"
+        db.execute(
+            f"CREATE VIEW {panel} AS SELECT customer, {time} AS month, {held} AS held, "
+            f"{known} AS known FROM {given.view} WHERE reason IS NULL"
+        )
+        stage_changes(db, panel, [c.name for c in chunk], made)
+        queries.append(
+            f'SELECT {CUSTOMER} AS customer, {PRODUCT} AS product, "{TIME}" AS t, {KIND} AS kind, '
+            f'{AMOUNT} AS amount, {number} AS part, "{ORDER}" AS row FROM {made}'
+        )
+    return queries
+
+
+def stage_links(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write links between customers, if a table has some."""
+    parts = [
+        f"SELECT customer AS {SOURCE}, target AS {TARGET}, 'link' AS {KIND}, "
+        f"1.0::FLOAT AS {WEIGHT} FROM {g.view} WHERE reason IS NULL"
+        for g in every
+        if g.table.kind == "links"
+    ] or [
+        f"SELECT '' AS {SOURCE}, '' AS {TARGET}, '' AS {KIND}, 0.0::FLOAT AS {WEIGHT} WHERE false"
+    ]
+    write_query(db, " UNION ALL ".join(parts) + " ORDER BY ALL", out)
+
+
+def stage_prices(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write price series, if a table has some."""
+    parts = [
+        f'SELECT product AS {PRODUCT}, "time" AS "{TIME}", amount AS price FROM {g.view} '
+        "WHERE reason IS NULL"
+        for g in every
+        if g.table.kind == "prices"
+    ]
+    if parts:
+        write_query(db, " UNION ALL ".join(parts) + " ORDER BY 1, 2", out)
+
+
+def pretty(column: str) -> str:
+    """A product's name from its column: ``has_credit_card`` is Credit card."""
+    plain = re.sub(r"^(ind|has|holds|prod|product)_|_(fin_)?ult1$|_flag$", "", column)
+    plain = plain.replace("_", " ").strip() or column
+    return plain[0].upper() + plain[1:]
+
+
+__all__ = [
+    "Given", "HELD", "pretty", "reject_unknown_products", "stage_events", "stage_links",
+    "stage_prices", "stage_rows",
+]  # fmt: skip

@@ -1,0 +1,333 @@
+"""Guess what each column means, from its name and its content, and say how sure that is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
+from finrec.intake.tables import Raw
+from finrec.intake.values import NO, UNKNOWN_NUMBER, YES, date_formats, number
+
+SAMPLE = 20_000  # rows looked at
+DISTINCT = 2_000  # distinct cells of a column looked at
+FEWEST_HELD = 3  # columns of yes and no before they look like products
+_NAMES: dict[str, str] = {
+    "customer": r"customer|client|cust|cliente|kunde|user|member|ncodpers|reviewer|household|"
+    r"person|party|investor|subscriber|holder|account|konto|cuenta",
+    "product": r"product|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
+    r"producto|produkt|wkn|cusip",
+    "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought",
+    "amount": r"amount|betrag|importe|total|paid|spent|premium|monto|sum|volume",
+    "price": r"price|close|nav|kurs|quote|precio|adj",
+    "kind": r"kind|action|side|direction|transactiontype|eventtype|operation|buysell|event",
+    "name": r"productname|name|title|bezeichnung|nombre|label|assetname",
+    "text": r"description|comment|note|text|remark|review|message|beschreibung|descripcion",
+    "target": r"target|to|friend|related|linkedto|spouse|referred",
+}
+_ID = re.compile(r"(^|[^a-z])(id|no|nr|num|number|code|key|cod|ref)([^a-z]|$)|id$")
+_FLAGS = re.compile(
+    r"active|activ|new|nuevo|employee|empleado|deceased|resident|foreign|gender|sex|vip|consent|"
+    r"newsletter|opt|spouse|blocked|verified|default|churn|digital|email|married|^is_|smoker|online"
+)
+_ACTIONS = frozenset({"buy", "sell", "purchase", "sale", "acquired", "dropped", "open", "close",
+                      "opened", "closed", "b", "s", "cancel", "redeem", "subscribe",
+                      "kauf", "verkauf", "compra", "venta"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the cells of a column look like in a sample."""
+
+    name: str
+    plain: str  # lower case, letters and digits only
+    words: str  # lower case
+    rows: int
+    known: int
+    distinct: int
+    numbers: float
+    dates: float
+    formats: tuple[str, ...]
+    doubt: bool
+    yes_no: bool
+    blanks: float
+    length: float
+    actions: float
+
+    def named(self, role: str) -> float:
+        """How much the name says that it is that: 1 the whole name, 0.6 a part of it."""
+        pattern = _NAMES[role]
+        if re.fullmatch(f"({pattern})(s|_?id|_?no|_?code)?", self.words.replace(" ", "_")):
+            return 1.0
+        if role in ("target",):
+            return 0.0
+        return 0.6 if re.search(pattern, self.plain) else 0.0
+
+
+def propose(tables: Sequence[Raw], name: str) -> Mapping:
+    """A mapping for these tables; nothing in it is sure, and each column says why.
+
+    Args:
+        tables: parsed files (a sample of their rows is enough).
+        name: of the data set.
+    """
+    proposed = [_table(raw) for raw in tables]
+    return Mapping(name=name, tables=tuple(_joined(proposed)), title=name.replace("_", " "))
+
+
+def _sample(raw: Raw) -> pd.DataFrame:
+    frame = pq.ParquetFile(raw.path)
+    first = next(frame.iter_batches(batch_size=SAMPLE), None)
+    cells = [f"c{i}" for i in range(len(raw.columns))]
+    if first is None:
+        return pd.DataFrame({c: pd.Series(dtype="str") for c in cells})
+    return first.to_pandas()[cells]
+
+
+def _look(name: str, cells: pd.Series, raw: Raw) -> _Look:
+    known = cells[~cells.str.lower().isin(UNKNOWN_NUMBER)]
+    distinct = known.drop_duplicates()
+    some = distinct.head(DISTINCT).tolist()
+    lower = {c.lower() for c in some}
+    numbers = sum(number(c, raw.format.decimal) is not None for c in some) / max(len(some), 1)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("_", " ").strip()
+    day_first = raw.format.decimal == "," or raw.format.separator == ";"
+    formats, dates, doubt = date_formats(some[:500], day_first)
+    return _Look(
+        name=name,
+        plain=re.sub(r"[^a-z0-9]", "", name.lower()),
+        words=words,
+        rows=len(cells),
+        known=len(known),
+        distinct=len(distinct),
+        numbers=numbers,
+        dates=dates,
+        formats=formats,
+        doubt=doubt,
+        yes_no=bool(lower) and lower <= (YES | NO),
+        blanks=float((cells == "").mean()) if len(cells) else 0.0,
+        length=float(known.str.len().mean()) if len(known) else 0.0,
+        actions=sum(c in _ACTIONS for c in lower) / max(len(lower), 1),
+    )
+
+
+def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
+    cells = _sample(raw)
+    looks = [_look(n, cells[f"c{i}"], raw) for i, n in enumerate(raw.columns)]
+    date = _date(looks)
+    held = _held(looks)
+    customer = _customer(looks, date)
+    product = _product(looks, customer, date)
+    kind = _kind(looks, customer, product, date, held)
+    columns = [
+        _column(look, kind, customer, product, date, held if kind == "holdings" else [])
+        for look in looks
+    ]
+    columns = _only_one(columns)
+    blank = kind == "holdings" and any(
+        look.yes_no and look.blanks > 0.2 and look.distinct == 1 for look in held
+    )
+    table = Table(raw.source.name, kind, tuple(columns), raw.format, blank)
+    return raw, table, cells
+
+
+def _date(looks: list[_Look]) -> _Look | None:
+    """The date of what the row tells: named so first, otherwise the fullest."""
+    dated = [
+        k
+        for k in looks
+        if k.dates > (0.5 if k.named("date") else 0.8)
+        and (k.formats not in (("seconds",), ("milliseconds",), ("%Y%m%d",), ("%Y%m",))
+             or k.named("date"))
+        and not re.search("birth|geburt|nacim|dob", k.plain)
+    ]  # fmt: skip
+    joined = re.compile("join|open|since|alta|start|last|ult|update")
+    return max(
+        dated,
+        key=lambda k: (
+            k.named("date") - 0.5 * bool(joined.search(k.plain)),
+            k.known,
+            -looks.index(k),
+        ),
+        default=None,
+    )
+
+
+def _held(looks: list[_Look]) -> list[_Look]:
+    """Columns of yes and no that are not plainly about the person."""
+    found = [k for k in looks if k.yes_no and not _FLAGS.search(k.plain)]
+    if any(re.search("ult1$|^has|^holds|^prod", k.plain) for k in found):
+        found = [k for k in found if re.search("ult1$|^has|^holds|^prod", k.plain)]
+    return found if len(found) >= FEWEST_HELD else []
+
+
+def _customer(looks: list[_Look], date: _Look | None) -> _Look | None:
+    named = [k for k in looks if k.named("customer") and k.known and k is not date
+             and not k.yes_no and k.length < 64]  # fmt: skip
+    identified = [k for k in named if _ID.search(k.words) or k.named("customer") == 1.0]
+    if identified:
+        return max(
+            identified,
+            key=lambda k: (k.named("customer") + 0.5 * bool(_ID.search(k.words)), k.distinct),
+        )
+    if named:
+        return max(named, key=lambda k: k.distinct)
+    ids = [
+        k
+        for k in looks
+        if k.known and k is not date and k.length < 40 and _ID.search(k.words)
+        and not k.named("product") and k.dates < 0.8
+    ]  # fmt: skip
+    return ids[0] if ids else None
+
+
+def _product(looks: list[_Look], customer: _Look | None, date: _Look | None) -> _Look | None:
+    named = [k for k in looks if k.named("product") and k.known and k is not customer
+             and k is not date and not k.yes_no]  # fmt: skip
+    return max(
+        named,
+        key=lambda k: (
+            k.named("product") + 0.5 * bool(_ID.search(k.words)) - 0.7 * k.named("text")
+            - (0.4 if re.search("name|title|type|categ|class|group", k.plain) else 0),
+            -looks.index(k),
+        ),
+        default=None,
+    )  # fmt: skip
+
+
+def _kind(
+    looks: list[_Look],
+    customer: _Look | None,
+    product: _Look | None,
+    date: _Look | None,
+    held: list[_Look],
+) -> TableKind:
+    priced = any(k.named("price") and k.numbers > 0.9 for k in looks)
+    if customer and held and not (product and product not in held):
+        return "holdings"
+    if customer and product:
+        return "events"
+    if customer:
+        linked = any(k.named("target") and k.plain != customer.plain for k in looks)
+        return "links" if linked and len(looks) <= 4 else "customers"
+    if product:
+        unique = product.distinct == product.known
+        if date and not unique:  # whose events they are, a person must say
+            return "prices" if priced else "events"
+        return "products"
+    return "ignore"
+
+
+def _column(
+    look: _Look,
+    kind: TableKind,
+    customer: _Look | None,
+    product: _Look | None,
+    date: _Look | None,
+    held: list[_Look],
+) -> Column:
+    if look is customer:
+        sure = 0.95 if look.named("customer") else 0.5
+        return Column(look.name, "customer", confidence=sure, why=_reason(look, "customer"))
+    if look is product and kind in ("events", "products", "prices"):
+        return Column(look.name, "product", confidence=0.9, why=_reason(look, "product"))
+    if look is date and kind in ("events", "holdings", "prices"):
+        doubt = " (day and month could be swapped: check)" if look.doubt else ""
+        sure = 0.6 if look.doubt else 0.95 if look.named("date") else 0.8
+        why = f"{look.dates:.0%} of its values are dates{doubt}"
+        return Column(look.name, "date", "date", look.formats, confidence=sure, why=why)
+    if look in held:
+        sure = 0.9 if len(held) > 5 else 0.7
+        return Column(look.name, "holding", confidence=sure, why="only yes and no in it")
+    if not look.known:
+        return Column(look.name, "ignore", confidence=0.9, why="empty")
+    if kind == "events":
+        if look.numbers > 0.5 and look.named("amount"):
+            return Column(look.name, "amount", "number", confidence=0.85,
+                          why=_reason(look, "amount"))  # fmt: skip
+        if look.actions > 0.6 or (look.named("kind") == 1.0 and look.distinct <= 12):
+            return Column(
+                look.name, "kind", confidence=0.7, why="few values that say what was done"
+            )
+    if kind == "prices" and look.numbers > 0.9 and look.named("price"):
+        return Column(look.name, "price", "number", confidence=0.85, why=_reason(look, "price"))
+    if kind == "links" and look.named("target"):
+        return Column(look.name, "target", confidence=0.6, why=_reason(look, "target"))
+    if kind == "products" and look.named("name") and look.length > 1 and look.numbers < 0.5:
+        return Column(look.name, "name", confidence=0.8, why=_reason(look, "name"))
+    return _attribute(look, kind)
+
+
+def _attribute(look: _Look, kind: TableKind) -> Column:
+    role: Role = "product attribute" if kind == "products" else "attribute"
+    if kind in ("prices", "links", "ignore"):
+        return Column(look.name, "ignore", confidence=0.6, why="not needed in such a table")
+    if look.numbers < 0.5 and look.length > 30 and look.distinct > 0.5 * look.known:
+        return Column(look.name, "text", confidence=0.7, why="long and different in every row")
+    if look.dates > 0.9 and look.formats not in (("seconds",), ("milliseconds",), ("%Y%m",)):
+        return Column(look.name, role, "date", look.formats, confidence=0.8, why="dates")
+    if look.numbers > 0.98 and not look.yes_no:
+        codes = _ID.search(look.words) and not re.search("amount|age", look.plain)
+        if not codes:
+            return Column(look.name, role, "number", confidence=0.8, why="numbers")
+    other_id = look.distinct > 200 and _ID.search(look.words)
+    if other_id or (look.distinct == look.known and look.known > 50):
+        return Column(look.name, "ignore", confidence=0.6, why="different in every row: says who")
+    return Column(look.name, role, confidence=0.7, why="a few values")
+
+
+def _reason(look: _Look, role: str) -> str:
+    if look.named(role):
+        return f"its name says {role}"
+    return "the first column that looks like an id"
+
+
+def _only_one(columns: list[Column]) -> list[Column]:
+    """Of roles that can be had once, the surest stays; the others are attributes."""
+    for role in ("amount", "kind", "name", "price", "target"):
+        having = [c for c in columns if c.role == role]
+        best = max(having, key=lambda c: c.confidence, default=None)
+        columns = [
+            replace(c, role="attribute" if role != "price" else "ignore")
+            if c.role == role and c is not best
+            else c
+            for c in columns
+        ]
+    return columns
+
+
+def _joined(proposed: list[tuple[Raw, Table, pd.DataFrame]]) -> list[Table]:
+    """In a table of events, what depends on the product alone describes the product."""
+    tables = []
+    for raw, table, cells in proposed:
+        if table.kind == "events" and table.having("customer") and len(cells) > 20:
+            keys = {
+                r: cells[f"c{table.index(table.having(r)[0])}"] for r in ("customer", "product")
+            }
+            columns = list(table.columns)
+            for i, column in enumerate(columns):
+                if column.role not in ("attribute", "text"):
+                    continue
+                per = {
+                    r: float((cells[f"c{i}"].groupby(key).nunique() <= 1).mean())
+                    for r, key in keys.items()
+                }
+                named = raw.columns[i].lower().startswith(("product", "item", "asset", "fund"))
+                if per["product"] > 0.99 and (per["customer"] < 0.99 or named):
+                    called = re.search("name|title", raw.columns[i].lower())
+                    first = called and not any(c.role == "name" for c in columns)
+                    role: Role = "name" if first else "product attribute"
+                    columns[i] = replace(
+                        column, role=role, why="the same for every row of a product"
+                    )
+                elif per["customer"] < 0.9:
+                    columns[i] = replace(
+                        column, role="ignore", why="differs between a customer's rows"
+                    )
+            table = replace(table, columns=tuple(columns))
+        tables.append(table)
+    return tables

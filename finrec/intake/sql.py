@@ -1,0 +1,117 @@
+"""Cells of text as typed values, in DuckDB's SQL; the same rules as finrec.intake.values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from finrec.datasets.large import text
+from finrec.intake.mapping import Column
+from finrec.intake.values import NO, UNKNOWN, UNKNOWN_NUMBER, YES
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+_MONEY = "[€$£¥\\s\\x{00a0}\\x{202f}'']|EUR|USD|GBP|CHF"
+
+
+def among(cell: str, words: Iterable[str]) -> str:
+    """Whether a cell is one of these (lower case) words."""
+    return f"lower({cell}) IN ({', '.join(text(w) for w in sorted(words))})"
+
+
+def known(cell: str) -> str:
+    """The cell as text, NULL where it says that nothing is known."""
+    return f"CASE WHEN {among(cell, UNKNOWN)} THEN NULL ELSE {cell} END"
+
+
+def unknown_number(cell: str) -> str:
+    """Whether a cell of a number or a date says that nothing is known."""
+    return f"({cell} IS NULL OR {among(cell, UNKNOWN_NUMBER)})"
+
+
+def number(cell: str, decimal: str) -> str:
+    """The number in a cell as DOUBLE, NULL where there is none."""
+    plain = f"regexp_replace({cell}, '{_MONEY}', '', 'g')"
+    bare = f"trim({plain}, '()')"
+    if decimal == ",":
+        comma = r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"
+        digits = (
+            f"CASE WHEN regexp_full_match({bare}, '{comma}') "
+            f"THEN replace(replace({bare}, '.', ''), ',', '.') ELSE {bare} END"
+        )
+    else:
+        thousands = r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?"
+        digits = (
+            f"CASE WHEN regexp_full_match({bare}, '{thousands}') THEN replace({bare}, ',', '') "
+            f"ELSE {bare} END"
+        )
+    shape = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
+    cast = f"try_cast({digits} AS DOUBLE)"
+    value = f"CASE WHEN regexp_full_match({digits}, '{shape}') AND isfinite({cast}) THEN {cast} END"
+    # Only cells that aren't plain numbers pay for the long way.
+    signed = f"(CASE WHEN {plain} LIKE '(%)' THEN -1 ELSE 1 END) * ({value})"
+    plain_shape = r"-?\d{1,15}" if decimal == "," else r"-?\d{1,15}(\.\d{1,15})?"
+    return (
+        f"(CASE WHEN regexp_full_match({cell}, '{plain_shape}') THEN try_cast({cell} AS DOUBLE) "
+        f"ELSE {signed} END)"
+    )
+
+
+def date(cell: str, formats: tuple[str, ...]) -> str:
+    """The moment in a cell as TIMESTAMP, NULL where there is none or it is out of all reason."""
+    tries = []
+    for form in (*formats, *(() if "iso" in formats else ("iso",))):
+        if form == "iso":
+            if not set(formats) & {"%Y%m%d", "%Y%m", "seconds", "milliseconds"}:
+                # A cast to TIMESTAMP would drop the zone, one WITH TIME ZONE assume the machine's.
+                zoned = f"try_cast({cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+                plain = f"try_cast({cell} AS TIMESTAMP)"
+                offset = r".*\d{2}:\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)"
+                tries.append(
+                    f"(CASE WHEN regexp_full_match({cell}, '{offset}') THEN {zoned} "
+                    f"ELSE {plain} END)"
+                )
+        elif form in ("seconds", "milliseconds"):
+            scale = 1_000_000 if form == "seconds" else 1_000
+            tries.append(f"make_timestamp(try_cast({cell} AS BIGINT) * {scale})")
+        else:
+            tries.append(f"try_strptime({cell}, {text(form)})")
+    found = f"coalesce({', '.join(tries)})" if len(tries) > 1 else tries[0]
+    return f"(CASE WHEN year({found}) BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN {found} END)"
+
+
+def flag(cell: str, blank_means_no: bool) -> str:
+    """Whether a holding cell says yes (1), no (0) or nothing (NULL); a number but 0 says yes."""
+    blank = "0" if blank_means_no else "NULL"
+    amount = f"try_cast(replace({cell}, ',', '.') AS DOUBLE)"
+    return (
+        f"(CASE WHEN {cell} = '1' THEN 1 WHEN {cell} = '0' THEN 0 "
+        f"WHEN {among(cell, YES)} THEN 1 WHEN {among(cell, NO)} THEN 0 "
+        f"WHEN {unknown_number(cell)} THEN {blank} "
+        f"WHEN {amount} <> 0 THEN 1 WHEN {amount} = 0 THEN 0 END)"
+    )
+
+
+def attribute(cell: str, column: Column, decimal: str, oldest: float) -> str:
+    """An attribute as its type says, coarsened where asked."""
+    if column.type == "number":
+        value = f"(CASE WHEN {unknown_number(cell)} THEN NULL ELSE {number(cell, decimal)} END)"
+        if is_age(column.name):
+            value = f"(CASE WHEN {value} BETWEEN 0 AND {oldest} THEN {value} END)"
+        return f"floor({value} / {column.coarsen}) * {column.coarsen}" if column.coarsen else value
+    if column.type == "date":
+        value = date(cell, column.formats)
+        return f"date_trunc({text(column.coarsen)}, {value})" if column.coarsen else value
+    value = known(cell)
+    if column.coarsen.startswith("first "):
+        return f"left({value}, {int(column.coarsen.split()[1])})"
+    return value
+
+
+def unreadable(cell: str, column: Column, decimal: str, oldest: float) -> str:
+    """Whether a cell says something that its type can't hold, so that it counts as unknown."""
+    value = attribute(cell, column, decimal, oldest)
+    return f"(NOT {unknown_number(cell)} AND ({value}) IS NULL)"
+
+
+def is_age(name: str) -> bool:
+    """Whether a column is an age in years."""
+    return name.lower().replace("_", " ").split()[-1:] in (["age"], ["edad"], ["alter"], ["years"])

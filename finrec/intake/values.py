@@ -1,0 +1,92 @@
+"""What cells look like: blanks, yes and no, numbers and dates, in Python for samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+# Lower case. "na" alone may be a code (Namibia), so it is unknown only beside numbers and dates.
+UNKNOWN = frozenset({"", "null", "nan", "n/a", "none", "#n/a", "nat"})
+UNKNOWN_NUMBER = UNKNOWN | {"na", "-", "?", ".", "--"}
+YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "s", "si", "sí", "ja", "j", "wahr"})
+NO = frozenset({"0", "0.0", "false", "f", "no", "n", "nein", "falsch"})
+MONEY = re.compile(r"[€$£¥\s\u00a0\u202f']|EUR|USD|GBP|CHF")
+_FORMATS = (
+    "%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
+    "%d/%m/%y", "%m/%d/%y", "%Y-%m", "%m/%Y", "%m.%Y", "%b %Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y",
+    "%B %d, %Y", "%b %d, %Y", "%Y%m",
+)  # fmt: skip
+_TIMES = ("", " %H:%M:%S", " %H:%M")
+_NOT_MONTHS = {"%Y-%m": r"^\d{4}-\d{2}$", "%Y%m": r"^(19|20)\d{2}(0[1-9]|1[0-2])$",
+               "%Y%m%d": r"^(19|20)\d{6}$"}  # fmt: skip
+ISO = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
+EXCEL_DAYS = (20_000, 60_000)  # 1954 to 2064 as a spreadsheet counts days
+
+
+def number(cell: str, decimal: str) -> float | None:
+    """The number in a cell, with currency signs and thousands separators taken off."""
+    plain = MONEY.sub("", cell)
+    negative = plain.startswith("(") and plain.endswith(")")
+    plain = plain.strip("()")
+    if decimal == ",":
+        if re.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?", plain):
+            plain = plain.replace(".", "").replace(",", ".")
+    elif re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
+        plain = plain.replace(",", "")
+    if not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", plain):
+        return None
+    return -float(plain) if negative else float(plain)
+
+
+def date_formats(cells: Sequence[str], day_first: bool) -> tuple[tuple[str, ...], float, bool]:
+    """Formats that read these cells as dates, the share that they read, and whether in doubt.
+
+    The order of day and month is in doubt when both would read every cell; then ``day_first``
+    decides.
+    """
+    known = [c for c in cells if c.lower() not in UNKNOWN_NUMBER]
+    if not known:
+        return (), 0.0, False
+    iso = sum(bool(ISO.match(c)) and _iso(c) for c in known) / len(known)
+    if iso > 0.5:
+        return ("iso",), iso, False
+    for name, pattern in (("seconds", r"^1?\d{9}$"), ("milliseconds", r"^1?\d{12}$")):
+        share = sum(bool(re.match(pattern, c)) for c in known) / len(known)
+        if share > 0.9:
+            return (name,), share, False
+    possible = [
+        f + t for f in _FORMATS for t in _TIMES if any(_reads(c, f + t) for c in known[:50])
+    ]
+    shares = {
+        f: sum(_reads(c, f) or bool(ISO.match(c) and _iso(c)) for c in known) / len(known)
+        for f in possible
+    }
+    if not shares:
+        return (), 0.0, False
+    best = max(shares.values())
+    top = [f for f, s in shares.items() if s >= best - 1e-9]
+    doubt = any(f.startswith("%d") for f in top) and any(f.startswith("%m/%d") or
+                f.startswith("%m-%d") for f in top)  # fmt: skip
+    first = "%d" if day_first else "%m"
+    chosen = next((f for f in top if f.startswith(first)), top[0]) if doubt else top[0]
+    return (chosen,), best, doubt
+
+
+def _iso(cell: str) -> bool:
+    try:
+        datetime.fromisoformat(cell.replace("Z", "+00:00"))
+    except ValueError:
+        return bool(re.match(r"^\d{4}-\d{1,2}-\d{1,2}$", cell))
+    return True
+
+
+def _reads(cell: str, form: str) -> bool:
+    shape = _NOT_MONTHS.get(form)
+    if shape and not re.match(shape, cell):
+        return False
+    try:
+        year = datetime.strptime(cell, form).year
+    except ValueError:
+        return False
+    return 1900 <= year <= 2199
