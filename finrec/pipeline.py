@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from finrec import datasets, presets
+from finrec import datasets, intake, presets
 from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
@@ -275,6 +275,7 @@ __all__ = [
     "explain",
     "export",
     "ingest",
+    "intake",
     "jobs",
     "load",
     "presets",

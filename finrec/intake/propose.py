@@ -88,6 +88,21 @@ def _sample(raw: Raw) -> pd.DataFrame:
     return first.to_pandas()[cells]
 
 
+def with_formats(raw: Raw, table: Table) -> Table:
+    """The table with formats for date columns that a person chose and that have none yet."""
+    lacking = [c for c in table.columns if (c.role == "date" or c.type == "date") and not c.formats]
+    if not lacking:
+        return table
+    cells = _sample(raw)
+    columns = tuple(
+        replace(c, type="date", formats=_look(c.name, cells[f"c{i}"], raw).formats)
+        if c in lacking
+        else c
+        for i, c in enumerate(table.columns)
+    )
+    return replace(table, columns=columns)
+
+
 def _look(name: str, cells: pd.Series, raw: Raw) -> _Look:
     known = cells[~cells.str.lower().isin(UNKNOWN_NUMBER)]
     distinct = known.drop_duplicates()

@@ -19,7 +19,7 @@ from finrec.intake import archives, convert, describe
 from finrec.intake.formats import Format, format_of
 from finrec.intake.limits import MIB, Limits
 from finrec.intake.mapping import Mapping, Table, checked, matched
-from finrec.intake.propose import SAMPLE, propose
+from finrec.intake.propose import SAMPLE, propose, with_formats
 from finrec.intake.receipt import FileReceipt, Receipt, rejects_csv
 from finrec.intake.tables import Raw, read_text
 from finrec.intake.workbooks import read_parquet, read_workbook
@@ -73,7 +73,8 @@ def work(request: dict[str, Any], folder: Path, limits: Limits) -> dict[str, Any
         _parse(s, names.get(s.name), folder, i, limits, request.get("rows"))
         for i, s in enumerate(sources)
     ]
-    tables = matched(mapping, [(r.source.name, r.columns) for r in parsed])
+    found = matched(mapping, [(r.source.name, r.columns) for r in parsed])
+    tables = [with_formats(raw, table) for raw, table in zip(parsed, found, strict=True)]
     return _convert(parsed, tables, mapping, folder, request)
 
 
