@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from finrec import pipeline
+from finrec.config import PARTS
 from finrec.figures import comparison, formats, tables
 from finrec.pipeline import Run, Snapshot
 from pages import frame
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
+VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
 TABLE_METRICS = 6
 
 
@@ -20,9 +22,10 @@ def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, whic
     seeds = sorted({r.settings.train.seed for r in runs})
     block = runs[0].metrics[protocol]
     cases = block["cases"] if which == "all" else block["slices"][which]["cases"]
+    ranked = comparison.view_words(view, "candidates" in snapshot.rows, snapshot.info.repeatable)
     st.markdown(
         f"**{formats.markdown(tables.title(snapshot.info))}** `{snapshot.ref}` · "
-        f"{PROTOCOLS.get(protocol, protocol)} · {comparison.VIEW_WORDS[view]} · "
+        f"{PROTOCOLS.get(protocol, protocol)} · {ranked} · "
         f"{comparison.SLICE_WORDS[which]} · {formats.counted(cases, 'test case')} · "
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
     )
@@ -50,7 +53,7 @@ def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
     view = row.selectbox(
         "Ranked",
         views if which == "all" else views[:1],
-        format_func=lambda v: {"masked": "What is not held", "unmasked": "Everything"}[v],
+        format_func=lambda v: VIEWS[v] if len(views) > 1 else "What could be offered",
         key="view",
     )
     names = comparison.metric_names(measured, protocol)
@@ -78,6 +81,14 @@ def ablation(runs: Sequence[Run], protocol: str) -> None:
         preset = st.selectbox("Preset", presets, key="ablation preset", width=240)
     same = [r for r in runs if r.settings.preset == preset]
     missing = comparison.missing_variants(same)
+    if len(missing) == len(PARTS) - 1:
+        frame.empty(
+            f"Only one variant is trained with the preset {preset}: there is nothing to set it "
+            f"against. Missing: {', '.join(missing)}.",
+            "pages/train.py",
+            "Train a variant",
+        )
+        return
     table = comparison.ablation(same, protocol)
     seeds = ", ".join(str(s) for s in sorted({r.settings.train.seed for r in same}))
     st.markdown(

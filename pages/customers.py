@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from finrec.figures import attention as maps
 from finrec.figures import evidence, formats, tables
 from finrec.pipeline import Explanation, Run, Snapshot
 from pages import frame, memory
@@ -86,7 +87,7 @@ def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], cho
             if found.sentences:
                 st.caption(formats.markdown(found.sentences[0]))
         with chance.container(gap=None):
-            st.markdown(f"**{formats.share(offer['probability'])}**")
+            st.markdown(f"**{formats.chance(offer['probability'])}**")
             st.caption("probability", help=PROBABILITY_HELP)
         button.button(
             "Shown" if chosen else "Why?",
@@ -159,11 +160,11 @@ def attention(found: Explanation) -> None:
     if found.events.empty:
         st.markdown("There are no events to look at; only the profile was read.")
         return
-    maps = list(found.attention)
-    default = next((i for i, m in enumerate(maps) if m.endswith("mean of heads")), 0)
+    named = list(found.attention)
+    default = next((i for i, m in enumerate(named) if m.endswith("mean of heads")), 0)
     chosen = st.selectbox(
         "Attention of",
-        maps,
+        named,
         index=default,
         key="attention",
         help="Each layer has several heads that look at different things. Rolled out follows the "
@@ -171,9 +172,9 @@ def attention(found: Explanation) -> None:
     )
     values = found.attention[chosen]
     frame.chart(
-        evidence.attention(values, found.events),
-        evidence.describe_attention(values, found.events),
-        evidence.attention_table(values, found.events),
+        maps.figure(values, found.events),
+        maps.describe(values, found.events),
+        maps.table(values, found.events),
         "attention map",
     )
     st.caption(

@@ -72,6 +72,8 @@ def bring_in() -> None:
     """Choose a source and its files, and read them."""
     sources = pipeline.datasets.sources()
     st.header("Bring in data", anchor=False)
+    st.page_link("pages/upload.py", label="Upload your own files", icon=":material/upload_file:")
+    st.markdown("Or a data set that finrec knows:")
     with st.container(border=True):
         source = st.selectbox(
             "Kind of data",

@@ -53,6 +53,7 @@ def navigation() -> Any:
             ],
             "Models": [
                 page("data", "Data", "database"),
+                page("upload", "Upload", "upload_file"),
                 page("train", "Train", "model_training"),
                 page("compare", "Compare", "bar_chart"),
             ],
@@ -224,10 +225,10 @@ def _column(name: str, values: Any) -> Any:
     return None
 
 
-def download(table: Any, name: str, key: str) -> None:
+def download(table: Any, name: str, key: str, label: str = "Save as CSV") -> None:
     """A button that saves a table as CSV that is safe to open in a spreadsheet."""
     st.download_button(
-        "Save as CSV",
+        label,
         pipeline.export.to_bytes(table, ".csv"),
         file_name=f"{name}.csv",
         mime="text/csv",

@@ -102,7 +102,7 @@ def welcome() -> None:
     with row.container(border=True, height="stretch"):
         st.markdown("**Bring your own data**")
         st.markdown("Customers, products and who took what, from files on this machine.")
-        st.page_link("pages/data.py", label="Data", icon=":material/arrow_forward:")
+        st.page_link("pages/upload.py", label="Upload", icon=":material/arrow_forward:")
     with row.container(border=True, height="stretch"):
         st.markdown(f"**{HELP[0]}**")
         st.markdown(HELP[1])

@@ -57,6 +57,19 @@ class RunLike(Protocol):
         """Data set, seconds, parameters."""
 
 
+def view_words(view: str, candidates: bool, repeatable: bool) -> str:
+    """What was ranked.
+
+    Args:
+        view: ``masked`` or ``unmasked``.
+        candidates: whether the source says what could be offered in each test case.
+        repeatable: whether a product can be taken again, so that nothing is left out.
+    """
+    if candidates:
+        return "what could be offered by the source's own account is ranked"
+    return VIEW_WORDS["unmasked" if repeatable else view]
+
+
 def run_label(run: RunLike) -> str:
     """A run in words: parts, preset, seed and when it was made."""
     made = formats.moment(run.provenance.get("created"))

@@ -1,13 +1,11 @@
-"""Why a product is offered, drawn: attention, the ledger of scores, the neighbourhood, events.
+"""Why a product is offered, drawn: the ledger of scores, the neighbourhood, the events.
 
-The frames are those of :class:`finrec.explain.explanation.Explanation`. T events, token 0 is the
-customer's profile.
+The frames are those of :class:`finrec.explain.explanation.Explanation`.
 """
 
 from __future__ import annotations
 
 import networkx as nx
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -22,14 +20,11 @@ from finrec.figures.style import (
     GREEN,
     GREY,
     ORANGE,
-    SEQUENTIAL,
     styled,
 )
 from finrec.schema import NAME, TIME
 
-PROFILE = "Profile"
 LABEL_LENGTH = 26
-MOST_WRITTEN = 7  # tokens; with more, cells are too small for their number
 NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "customer": ("this customer", ORANGE, "square", 22),
     "own": ("taken before", BLUE, "circle", 16),
@@ -41,105 +36,6 @@ EDGE_WORDS = {
     "shared": "taken together by others",
     "near": "close in the graph",
 }
-
-
-def token_labels(events: pd.DataFrame) -> list[str]:
-    """A label for each token, T + 1: the profile, then day and product of each event."""
-    rows = zip(events[TIME], events[NAME], strict=True)
-    return [PROFILE, *(f"{when:%-d %b %y} · {formats.shortened(name)}" for when, name in rows)]
-
-
-def attention_table(values: np.ndarray, events: pd.DataFrame) -> pd.DataFrame:
-    """One row for each pair that has a share: standing at, looks at, share."""
-    labels = token_labels(events)
-    if values.ndim == 1:
-        table = pd.DataFrame({"Looks at": labels, "Share": values})
-        return table.sort_values("Share", ascending=False, ignore_index=True)
-    rows, columns = np.nonzero(np.tril(np.ones(values.shape, dtype=bool)))
-    return pd.DataFrame(
-        {
-            "Standing at": [labels[r] for r in rows],
-            "Looks at": [labels[c] for c in columns],
-            "Share": values[rows, columns],
-        }
-    )
-
-
-def attention(values: np.ndarray, events: pd.DataFrame) -> go.Figure:
-    """Where the network looks: a map [T + 1, T + 1], or the shares of the last state [T + 1].
-
-    A row of the map is the moment after an event; it can look at itself and at what came before.
-    """
-    labels = [formats.markup(label) for label in token_labels(events)]
-    places = list(range(len(labels)))
-    axis = {"tickmode": "array", "tickvals": places, "ticktext": labels}
-    if values.ndim == 1:
-        figure = go.Figure(
-            go.Bar(
-                x=values,
-                y=places,
-                orientation="h",
-                marker_color=BLUE,
-                customdata=labels,
-                hovertemplate="%{customdata}: %{x:.1%}<extra></extra>",
-            )
-        )
-        figure.update_yaxes(**axis, autorange="reversed")
-        figure.update_xaxes(tickformat=".0%", title="Share of attention", rangemode="tozero")
-        return styled(figure, 110 + 24 * len(labels))
-    seen = np.where(np.tril(np.ones(values.shape, dtype=bool)), values, np.nan)
-    pairs = [[[row, column] for column in labels] for row in labels]
-    # The profile can only look at itself; its full share would pale all others.
-    strongest = float(np.nanmax(seen[1:])) if len(seen) > 1 else 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            z=seen,
-            x=places,
-            y=places,
-            customdata=pairs,
-            colorscale=SEQUENTIAL,
-            zmin=0,
-            zmax=strongest,
-            xgap=1,
-            ygap=1,
-            hoverongaps=False,
-            colorbar={"tickformat": ".0%", "title": "Share", "thickness": 12, "outlinewidth": 0},
-            hovertemplate="Standing at %{customdata[0]}<br>looks at %{customdata[1]}: %{z:.1%}"
-            "<extra></extra>",
-        )
-    )
-    if len(labels) <= MOST_WRITTEN:
-        # Text of its own takes the page's colour; the map's would follow its colour scale only.
-        rows, columns = np.nonzero(~np.isnan(seen))
-        figure.add_trace(
-            go.Scatter(
-                x=columns,
-                y=rows,
-                mode="text",
-                text=[formats.share(float(v), 0) for v in seen[rows, columns]],
-                textfont={"size": 10},
-                hoverinfo="skip",
-                showlegend=False,
-            )
-        )
-    figure.update_xaxes(**axis, title="looks at", showgrid=False, zeroline=False, tickangle=-45)
-    figure.update_yaxes(
-        **axis, title="standing at", showgrid=False, zeroline=False, autorange="reversed"
-    )
-    return styled(figure, max(320, 200 + 26 * len(labels)))
-
-
-def describe_attention(values: np.ndarray, events: pd.DataFrame) -> str:
-    """One sentence: what the recommendation looks at most."""
-    last = values if values.ndim == 1 else values[-1]
-    labels = token_labels(events)
-    order = np.argsort(-last, kind="stable")[:3]
-    named = [f"{labels[i]} ({formats.share(float(last[i]))})" for i in order]
-    return f"At the moment of the recommendation the network looks most at {_listed(named)}."
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def ledger_table(ledger: pd.DataFrame) -> pd.DataFrame:

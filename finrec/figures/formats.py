@@ -33,6 +33,9 @@ def signed(value: float | None, digits: int = 2) -> str:
     """``+0.12`` or, with a real minus sign, ``−0.12``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
+    if round(value, digits) == 0:
+        value = 0.0  # no sign on nothing
+        return f"{value:.{digits}f}"
     return f"{value:+,.{digits}f}".replace("-", "−")
 
 
@@ -41,6 +44,13 @@ def share(value: float | None, digits: int = 1) -> str:
     if value is None or not math.isfinite(value):
         return UNKNOWN
     return f"{100 * value:.{digits}f}%"
+
+
+def chance(value: float | None) -> str:
+    """A probability with two digits that count: ``12.3%``, ``0.12%``, ``0.012%``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    return share(value, 1 if value >= 0.01 else 2 if value >= 0.001 else 3)
 
 
 def metric(value: float | None) -> str:

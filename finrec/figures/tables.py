@@ -24,6 +24,7 @@ KIND_LOOKS = {  # kind of event: (words, colour, symbol)
 }
 OTHER_LOOKS = (SKY, "triangle-up")
 GENERATED = "generated"
+LEAST_ROOM = pd.Timedelta(days=10)  # beside the events: axes tell days, never hours
 
 
 class SnapshotLike(Protocol):
@@ -121,6 +122,12 @@ def files(snapshot: SnapshotLike) -> pd.DataFrame:
             "SHA-256": [f["sha256"] for f in listed],
         }
     )
+
+
+def reasons(found: Mapping[str, int]) -> pd.DataFrame:
+    """Why rows were rejected, the most frequent reason first."""
+    ordered = sorted(found.items(), key=lambda pair: -pair[1])
+    return pd.DataFrame({"Reason": [r for r, _ in ordered], "Rows": [n for _, n in ordered]})
 
 
 def contents(snapshot: SnapshotLike) -> pd.DataFrame:
@@ -244,6 +251,9 @@ def timeline(events: pd.DataFrame) -> go.Figure:
         ticktext=labels,
         range=[len(names) - 0.5, -0.5],
     )
+    first, last = ordered[TIME].min(), ordered[TIME].max()
+    room = max(0.04 * (last - first), LEAST_ROOM)
+    figure.update_xaxes(range=[first - room, last + room])
     return styled(figure, 90 + 28 * max(len(names), 3), showlegend=True)
 
 

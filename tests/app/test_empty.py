@@ -14,6 +14,7 @@ LEADS = {
     "overview": "Nothing is loaded yet",
     "customers": "No data are loaded yet.",
     "data": "No data are loaded yet.",
+    "upload": "1. Your files",
     "train": "There are no data to learn from yet.",
     "compare": "No data are loaded yet.",
     "help": "What each number means",

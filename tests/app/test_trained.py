@@ -54,7 +54,7 @@ def test_customers_offers_are_the_pipelines(screen: Screen, trained: list[Any]) 
     shown = [m.value for m in app.markdown if m.value.startswith("**1.") or "**2." in m.value]
     assert formats.markdown(expected["name"].iloc[0]) in shown[0]
     chances = [m.value for m in app.markdown if re.fullmatch(r"\*\*[\d.]+%\*\*", m.value)]
-    assert chances == [f"**{formats.share(p)}**" for p in expected["probability"]]
+    assert chances == [f"**{formats.chance(p)}**" for p in expected["probability"]]
 
 
 def test_why_shows_the_reasons_of_the_product_asked_for(screen: Screen, trained: list[Any]) -> None:

@@ -121,3 +121,18 @@ def test_ablation_averages_seeds_and_names_what_is_missing() -> None:
     figure = comparison.ablation_bars(table)
     assert [list(t.y) for t in figure.data if t.name == "F1"] == [[pytest.approx(0.3), 0.5]]
     assert "Events + text + graph with 0.5000, +0.2000" in comparison.describe_ablation(table)
+
+
+@pytest.mark.parametrize(
+    ("view", "candidates", "repeatable", "said"),
+    [
+        ("masked", False, False, "left out"),
+        ("unmasked", False, False, "all products"),
+        ("masked", False, True, "all products"),
+        ("masked", True, True, "source's own account"),
+    ],
+)
+def test_what_was_ranked_is_said_as_it_was(
+    view: str, candidates: bool, repeatable: bool, said: str
+) -> None:
+    assert said in comparison.view_words(view, candidates, repeatable)

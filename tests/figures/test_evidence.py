@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finrec.figures import evidence
+from finrec.figures import attention, evidence
 
 HOSTILE = '<a href="javascript:1">Gold</a>'
 
@@ -32,7 +32,7 @@ def weights() -> np.ndarray:
 def test_heatmap_shows_each_share_with_dates_and_products(
     events: pd.DataFrame, weights: np.ndarray
 ) -> None:
-    figure = evidence.attention(weights, events)
+    figure = attention.figure(weights, events)
     shown = np.array(figure.data[0].z, dtype=float)
     lower = np.tril_indices(3)
     assert np.array_equal(shown[lower], weights[lower])
@@ -48,17 +48,36 @@ def test_heatmap_shows_each_share_with_dates_and_products(
 def test_colour_scale_is_of_the_events_not_of_the_profile(
     events: pd.DataFrame, weights: np.ndarray
 ) -> None:
-    assert evidence.attention(weights, events).data[0].zmax == pytest.approx(0.7)
+    assert attention.figure(weights, events).data[0].zmax == pytest.approx(0.7)
+
+
+def test_long_histories_are_drawn_from_their_end_and_whole_in_the_table() -> None:
+    many = pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=30),
+            "name": [f"Product {i}" for i in range(30)],
+        }
+    )
+    even = np.tril(np.ones((31, 31))) / np.arange(1, 32)[:, None]
+    figure = attention.figure(even, many)
+    ticks = figure.layout.xaxis.ticktext
+    assert len(ticks) == 21
+    assert ticks[0] == "Profile"
+    assert ticks[1].endswith("Product 10")
+    assert ticks[-1].endswith("Product 29")
+    assert np.asarray(figure.data[0].z)[20, 0] == pytest.approx(1 / 31)
+    assert len(attention.table(even, many)) == 31 * 32 / 2
+    assert "The latest 20 of 30 events are drawn." in attention.describe(even, many)
 
 
 def test_rolled_out_attention_is_bars(events: pd.DataFrame) -> None:
-    figure = evidence.attention(np.array([0.2, 0.5, 0.3]), events)
+    figure = attention.figure(np.array([0.2, 0.5, 0.3]), events)
     assert list(figure.data[0].x) == [0.2, 0.5, 0.3]
     assert figure.layout.yaxis.ticktext[0] == "Profile"
 
 
 def test_attention_table_is_the_map(events: pd.DataFrame, weights: np.ndarray) -> None:
-    table = evidence.attention_table(weights, events)
+    table = attention.table(weights, events)
     assert len(table) == 6
     assert table["Share"].sum() == pytest.approx(3.0)
     last = table[table["Standing at"].str.startswith("9 Feb")]
@@ -66,7 +85,7 @@ def test_attention_table_is_the_map(events: pd.DataFrame, weights: np.ndarray) -
 
 
 def test_attention_is_said_in_words(events: pd.DataFrame, weights: np.ndarray) -> None:
-    said = evidence.describe_attention(weights, events)
+    said = attention.describe(weights, events)
     assert "most at 5 Jan 24 · Savings Book (50.0%)" in said
 
 

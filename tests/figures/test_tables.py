@@ -37,6 +37,12 @@ def test_timeline_has_a_row_a_product_and_a_mark_a_kind() -> None:
     assert "<b>card" not in figure.to_json()
 
 
+def test_events_of_one_moment_are_drawn_on_an_axis_of_days() -> None:
+    once = history().iloc[:1]
+    start, end = tables.timeline(once).layout.xaxis.range
+    assert (pd.Timestamp(end) - pd.Timestamp(start)).days >= 14
+
+
 def test_timeline_in_words_and_as_a_table() -> None:
     assert tables.describe_timeline(history()) == (
         "3 events with 2 products, from 5 May 2023 to 1 Mar 2024."
