@@ -25,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from finrec.bootstrap import find_chromium
 
@@ -42,6 +42,7 @@ SWITCHES = [
 START_SECONDS = 90
 DEMO_SECONDS = 900
 DRAWN_MS = 60_000
+expect.set_options(timeout=30_000)  # charts come late on a busy machine
 FAILED = pytest.StashKey[bool]()
 # The script has run to its end, and nothing on the page is left over from the run before.
 DRAWN = """() => {
