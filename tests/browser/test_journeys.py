@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from finrec.training import jobs
 from tests.browser.conftest import App, settle
 
 Goto = Callable[..., Page]
-PAGES = ("", "customers", "data", "train", "compare", "help")
+PAGES = ("", "customers", "data", "upload", "train", "compare", "help")
+# Streamlit's own sidebar puts the groups of pages between a list and its items.
+NOT_OURS = ("list", "listitem")
 LONG = 120_000
 
 
@@ -45,6 +48,17 @@ def choose(page: Page, label: str, option: str) -> None:
     settle(page)
 
 
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds that keeps people from reading or using the page."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{v['id']}: {v['nodes'][0]['html'][:200]}"
+        for v in found
+        if v["impact"] in ("serious", "critical") and v["id"] not in NOT_OURS
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 820])
 def test_every_page_draws_without_sideways_scrolling(
@@ -59,6 +73,8 @@ def test_every_page_draws_without_sideways_scrolling(
         wider = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wider <= 0, f"{name} is wider than {width} px"
         picture(page, screenshots, f"{name or 'overview'}-{width}-{scheme}")
+        if width == 1280:
+            assert barriers(page) == [], name
 
 
 def test_from_the_demo_to_a_recommendation_and_its_reasons(
@@ -203,3 +219,28 @@ def test_demo_is_set_up_from_nothing(
     expect(stop).to_be_visible(timeout=LONG)
     stop.click()
     expect(page.get_by_text("cancelled", exact=True)).to_be_visible(timeout=LONG)
+
+
+def test_own_file_is_uploaded_mapped_and_brought_in(
+    start_app: Callable[..., App], tmp_path: Path, goto: Goto, screenshots: Path
+) -> None:
+    rows = [f"K{i % 40:02d};P{(7 * i + i // 40) % 12:02d};{1 + i % 28:02d}.{1 + i // 28:02d}.2023"
+            for i in range(300)]  # fmt: skip
+    file = tmp_path / "sales.csv"
+    file.write_text("\n".join(["client;product_code;bought", *rows, "K01;P02;never"]) + "\n")
+    page = goto("upload", on=start_app(tmp_path / "home"))
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.get_by_role("heading", name="3. What it gives")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("took the product in product_code")).to_be_visible(timeout=LONG)
+    settle(page)
+    picture(page, screenshots, "upload-mapping")
+    page.get_by_role("button", name="Bring in").click()
+    expect(page.get_by_text("Your data are in.")).to_be_visible(timeout=LONG)
+    settle(page)
+    picture(page, screenshots, "upload-receipt")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save rejected rows").click()
+    assert "never" in saved.value.path().read_text(encoding="utf-8-sig")
+    page.get_by_role("link", name="Train a model").click()
+    settle(page)
+    expect(page.get_by_text("A new model of sales")).to_be_visible()
