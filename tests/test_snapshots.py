@@ -292,3 +292,28 @@ def test_the_key_is_private_and_elsewhere(tmp_path: Path, monkeypatch: pytest.Mo
         pseudonyms.read_key()
     with pytest.raises(DataError, match="beside what it protects"):
         pseudonyms.read_key(config.data_dir() / "key")
+
+
+def test_quality_is_checked_and_told() -> None:
+    people = [f"c{i}" for i in range(100)]
+    ages = np.r_[np.full(98, 40.0) + np.arange(98) % 7, 900.0, np.nan]
+    customers = pd.DataFrame({"customer_id": people, "age": ages, "city": ["x", None] * 50})
+    rows = [("c0", "p1", "2024-01-01", 1.0)] * 2 + [("c1", "p1", "2099-01-01", -1.0)]
+    rows += [(f"c{i}", "p1", "2024-02-02", np.nan) for i in range(2, 50)]
+    events = pd.DataFrame(rows, columns=["customer_id", "product_id", "time", "amount"])
+    events = events.assign(time=pd.to_datetime(events["time"]), kind="acquired", order=range(51))
+    made = snapshots.write(tiny(customers=customers, events=events, candidates=None))  # type: ignore[arg-type]
+    found = snapshots.quality(made.path, "2026-01-01")
+    age = found.columns.set_index("column").loc["age"]
+    assert (age["type"], age["outliers"], age["max"]) == ("number", 1, 900)
+    assert age["missing"] == pytest.approx(0.01)
+    figures = found.figures
+    assert figures["cold_customers"] == 50 and figures["products_without_events"] == 1
+    assert figures["sparsity"] == pytest.approx(1 - 50 / 200)
+    assert (figures["repeated_events"], figures["future_events"]) == (1, 1)
+    assert (figures["negative_amounts"], figures["unknown_amounts"]) == (1, 48)
+    assert figures["gini"] == pytest.approx(0.5) and figures["largest_product_share"] == 1
+    told = " ".join(found.findings)
+    assert "city is unknown in 50.0% of rows" in told and "Ages reach from 40 to 900" in told
+    assert "1 events are dated after today" in told
+    assert json.loads(json.dumps(found.to_json()))["figures"]["events"] == 51

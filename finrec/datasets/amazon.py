@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from finrec.datasets import amazon_raw
+from finrec.datasets.amazon_raw import read_raw
 from finrec.datasets.files import find, table
 from finrec.schema import (
     AMOUNT,
@@ -58,7 +58,7 @@ def load(path: Path | None, core: int = 5) -> Dataset:
             0 keeps all.
     """
     if path is not None and (path.is_file() or find(path, "interactions") is None):
-        return amazon_raw.load(path, core, INFO)
+        return read_raw(path, core, INFO)
     return _five_core(path)
 
 

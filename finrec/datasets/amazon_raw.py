@@ -38,7 +38,7 @@ LONGEST = 2**20  # characters of one line
 SHORTENED = 500  # characters of a description that are kept
 
 
-def load(path: Path, core: int, info: DatasetInfo) -> Dataset:
+def read_raw(path: Path, core: int, info: DatasetInfo) -> Dataset:
     """Read a ratings or review file, or the folder of one with its metadata.
 
     Raises:

@@ -5,32 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
-from finrec.datasets.holdings import MOST, masks, stage_changes
-from finrec.datasets.large import name as quoted
-from finrec.datasets.large import text, write_query
+from finrec.datasets.large import text
 from finrec.intake import sql
-from finrec.intake.mapping import Mapping, Table
+from finrec.intake.mapping import Mapping, Table, wide_prices
 from finrec.intake.tables import SHOWN, Raw, Reject
 from finrec.schema import (
     ACQUIRED,
-    AMOUNT,
-    CUSTOMER,
     DROPPED,
-    HELD,
-    KIND,
-    ORDER,
-    PRODUCT,
-    SOURCE,
-    TARGET,
-    TIME,
-    WEIGHT,
 )
 
-UNDATED = "TIMESTAMP '2000-01-01'"  # stands for "no date given"
 BUY = ("buy", "b", "purchase", "purchased", "acquired", "open", "opened", "add", "added",
        "subscribe", "kauf", "compra", "1")  # fmt: skip
 SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "cancel", "cancelled",
@@ -95,8 +81,12 @@ def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, to
         if mapping.future == "reject" and table.kind in ("events", "holdings"):
             late = f"\"time\" > TIMESTAMP '{today}' + INTERVAL 1 DAY"
             problems.append((late, given.column("date"), "date is in the future"))
+    for column in table.having("price") if wide_prices(table) else []:
+        cell = f"c{table.index(column)}"
+        wrong = f"(NOT {sql.unknown_number(cell)} AND ({sql.number(cell, decimal)}) IS NULL)"
+        problems.append((wrong, column.name, "is no number"))
     for role in ("amount", "price"):
-        if given.has(role):
+        if given.has(role) and not wide_prices(table):
             cell = given.cell(role)
             value = sql.number(cell, decimal)
             typed["amount"] = f"CASE WHEN {sql.unknown_number(cell)} THEN NULL ELSE {value} END"
@@ -172,7 +162,7 @@ def _reject_repeated(
     elif kind == "prices":
         key, why, column = (
             'product, "time"',
-            "the same product and date again",
+            _again(given.table),
             given.column("date"),
         )
     elif kind == "events" and mapping.duplicates == "reject":
@@ -234,76 +224,8 @@ def reject_unknown_products(db: duckdb.DuckDBPyConnection, every: Sequence[Given
         given.loaded = int(found[0][0])
 
 
-def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
-    """Write the events of all tables in the order of customer and time."""
-    parts = []
-    for number, given in enumerate(every):
-        if given.table.kind == "events":
-            time = '"time"' if given.has("date") else UNDATED
-            parts.append(
-                f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row "
-                f"FROM {given.view} WHERE reason IS NULL"
-            )
-        elif given.table.kind == "holdings":
-            parts += _held(db, given, number)
-    if not parts:
-        parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
-                 "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row WHERE false"]  # fmt: skip
-    union = " UNION ALL ".join(parts)
-    write_query(
-        db,
-        f'SELECT customer AS {CUSTOMER}, product AS {PRODUCT}, t AS "{TIME}", kind AS {KIND}, '
-        f"coalesce(amount, 'nan'::DOUBLE) AS {AMOUNT}, "
-        f'(row_number() OVER (ORDER BY customer, t, part, row) - 1)::BIGINT AS "{ORDER}" '
-        f"FROM ({union}) ORDER BY {quoted(ORDER)}",
-        out,
-    )
-
-
-def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]:
-    """Queries of a holdings table's events."""
-    columns = given.table.having("holding")
-    time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
-    queries = []
-    for start in range(0, len(columns), MOST - 1):
-        chunk = columns[start : start + MOST - 1]
-        held, known = masks([f"f{start + i}" for i in range(len(chunk))])
-        panel, made = f"panel_{number}_{start}", f"changes_{number}_{start}"
-        db.execute(
-            f"CREATE VIEW {panel} AS SELECT customer, {time} AS month, {held} AS held, "
-            f"{known} AS known FROM {given.view} WHERE reason IS NULL"
-        )
-        stage_changes(db, panel, [c.name for c in chunk], made)
-        queries.append(
-            f'SELECT {CUSTOMER} AS customer, {PRODUCT} AS product, "{TIME}" AS t, {KIND} AS kind, '
-            f'{AMOUNT} AS amount, {number} AS part, "{ORDER}" AS row FROM {made}'
-        )
-    return queries
-
-
-def stage_links(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
-    """Write links between customers, if a table has some."""
-    parts = [
-        f"SELECT customer AS {SOURCE}, target AS {TARGET}, 'link' AS {KIND}, "
-        f"1.0::FLOAT AS {WEIGHT} FROM {g.view} WHERE reason IS NULL"
-        for g in every
-        if g.table.kind == "links"
-    ] or [
-        f"SELECT '' AS {SOURCE}, '' AS {TARGET}, '' AS {KIND}, 0.0::FLOAT AS {WEIGHT} WHERE false"
-    ]
-    write_query(db, " UNION ALL ".join(parts) + " ORDER BY ALL", out)
-
-
-def stage_prices(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
-    """Write price series, if a table has some."""
-    parts = [
-        f'SELECT product AS {PRODUCT}, "time" AS "{TIME}", amount AS price FROM {g.view} '
-        "WHERE reason IS NULL"
-        for g in every
-        if g.table.kind == "prices"
-    ]
-    if parts:
-        write_query(db, " UNION ALL ".join(parts) + " ORDER BY 1, 2", out)
+def _again(table: Table) -> str:
+    return "the same date again" if wide_prices(table) else "the same product and date again"
 
 
 def pretty(column: str) -> str:
@@ -311,9 +233,3 @@ def pretty(column: str) -> str:
     plain = re.sub(r"^(ind|has|holds|prod|product)_|_(fin_)?ult1$|_flag$", "", column)
     plain = plain.replace("_", " ").strip() or column
     return plain[0].upper() + plain[1:]
-
-
-__all__ = [
-    "Given", "HELD", "pretty", "reject_unknown_products", "stage_events", "stage_links",
-    "stage_prices", "stage_rows",
-]  # fmt: skip

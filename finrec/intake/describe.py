@@ -11,7 +11,7 @@ from finrec.datasets.large import name as quoted
 from finrec.datasets.large import text, write_query
 from finrec.intake import sql
 from finrec.intake.convert import Given, pretty
-from finrec.intake.mapping import Column, Mapping
+from finrec.intake.mapping import Column, Mapping, wide_prices
 from finrec.schema import AMOUNT, CUSTOMER, DESCRIPTION, KIND, NAME, ORDER, PRODUCT, TIME
 
 RESERVED = {CUSTOMER, PRODUCT, NAME, DESCRIPTION, TIME, KIND, AMOUNT, ORDER}
@@ -39,10 +39,11 @@ def stage_products(
 ) -> None:
     """Write one row a product of any table, named and described as far as the files do."""
     held = {c.name for g in every if g.table.kind == "holdings" for c in g.table.having("holding")}
+    held |= {c.name for g in every if wide_prices(g.table) for c in g.table.having("price")}
     ids = [
         f"SELECT DISTINCT product AS id FROM {g.view} WHERE reason IS NULL"
         for g in every
-        if g.table.kind in ("events", "products", "prices")
+        if g.table.kind in ("events", "products", "prices") and g.has("product")
     ] + [f"SELECT {text(name)} AS id" for name in sorted(held)]
     db.execute(f"CREATE TEMP TABLE listed AS {' UNION '.join(ids)}")
     shown = ", ".join(f"({text(n)}, {text(pretty(n))})" for n in sorted(held)) or "('', '')"

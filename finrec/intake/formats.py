@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from finrec.intake.values import MONEY
 from finrec.schema import DataError
 
 SAMPLE = 2**18  # bytes looked at for separator and header
@@ -159,7 +160,7 @@ def _has_header(rows: list[list[str]]) -> bool:
 
 
 def _decimal(rows: list[list[str]], separator: str) -> str:
-    cells = [cell for row in rows for cell in row]
+    cells = [MONEY.sub("", cell) for row in rows for cell in row]
     comma = sum(bool(COMMA.match(c)) for c in cells)
     point = sum(bool(POINT.match(c)) for c in cells)
     return "," if comma > point and (separator != "," or comma > 2 * point) else "."

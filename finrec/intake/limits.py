@@ -39,3 +39,6 @@ class Limits:
     def to_json(self) -> dict[str, Any]:
         """Plain dict."""
         return asdict(self)
+
+
+USUAL = Limits()

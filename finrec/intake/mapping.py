@@ -25,7 +25,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "holdings": ("customer", "holding"),
     "customers": ("customer",),
     "products": ("product",),
-    "prices": ("product", "date", "price"),
+    "prices": ("date", "price"),  # without a product each price column is a series
     "links": ("customer", "target"),
     "ignore": (),
 }
@@ -205,6 +205,8 @@ def checked(mapping: Mapping) -> Mapping:
                 )
         for role in ONCE:
             named = table.having(role)
+            if role == "price" and wide_prices(table):
+                continue
             if len(named) > 1:
                 raise DataError(
                     f"{table.file}: {named[0].name} and {named[1].name} are both the {role}; "
@@ -216,6 +218,11 @@ def checked(mapping: Mapping) -> Mapping:
             "or of products."
         )
     return mapping
+
+
+def wide_prices(table: Table) -> bool:
+    """Whether every price column is a product of its own."""
+    return table.kind == "prices" and not table.having("product")
 
 
 def _coarsening(table: Table, column: Column) -> None:
@@ -255,6 +262,9 @@ def _sentence(table: Table) -> str:
         return f"{table.file}: each row is a customer, called {one('customer')}.{also}"
     if table.kind == "products":
         return f"{table.file}: each row is a product, called {one('product')}."
+    if wide_prices(table):
+        count = len(table.having("price"))
+        return f"{table.file}: {count} columns are price series by {one('date')}."
     if table.kind == "prices":
         return f"{table.file}: prices ({one('price')}) of {one('product')} by {one('date')}."
     if table.kind == "links":

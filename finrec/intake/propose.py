@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from finrec.intake.looks import IDENTIFIER, Look, look_at, sample
 from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
 from finrec.intake.tables import Raw
-from finrec.intake.values import NO, UNKNOWN_NUMBER, YES, date_formats, number
 
-SAMPLE = 20_000  # rows looked at
-DISTINCT = 2_000  # distinct cells of a column looked at
 FEWEST_HELD = 3  # columns of yes and no before they look like products
-_NAMES: dict[str, str] = {
-    "customer": r"customer|client|cust|cliente|kunde|user|member|ncodpers|reviewer|household|"
-    r"person|party|investor|subscriber|holder|account|konto|cuenta",
-    "product": r"product|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
-    r"producto|produkt|wkn|cusip",
-    "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought",
-    "amount": r"amount|betrag|importe|total|paid|spent|premium|monto|sum|volume",
-    "price": r"price|close|nav|kurs|quote|precio|adj",
-    "kind": r"kind|action|side|direction|transactiontype|eventtype|operation|buysell|event",
-    "name": r"productname|name|title|bezeichnung|nombre|label|assetname",
-    "text": r"description|comment|note|text|remark|review|message|beschreibung|descripcion",
-    "target": r"target|to|friend|related|linkedto|spouse|referred",
-}
-_ID = re.compile(r"(^|[^a-z])(id|no|nr|num|number|code|key|cod|ref)([^a-z]|$)|id$")
 _FLAGS = re.compile(
     r"active|activ|new|nuevo|employee|empleado|deceased|resident|foreign|gender|sex|vip|consent|"
     r"newsletter|opt|spouse|blocked|verified|default|churn|digital|email|married|^is_|smoker|online"
 )
-_ACTIONS = frozenset({"buy", "sell", "purchase", "sale", "acquired", "dropped", "open", "close",
-                      "opened", "closed", "b", "s", "cancel", "redeem", "subscribe",
-                      "kauf", "verkauf", "compra", "venta"})  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the cells of a column look like in a sample."""
-
-    name: str
-    plain: str  # lower case, letters and digits only
-    words: str  # lower case
-    rows: int
-    known: int
-    distinct: int
-    numbers: float
-    dates: float
-    formats: tuple[str, ...]
-    doubt: bool
-    yes_no: bool
-    blanks: float
-    length: float
-    actions: float
-
-    def named(self, role: str) -> float:
-        """How much the name says that it is that: 1 the whole name, 0.6 a part of it."""
-        pattern = _NAMES[role]
-        if re.fullmatch(f"({pattern})(s|_?id|_?no|_?code)?", self.words.replace(" ", "_")):
-            return 1.0
-        if role in ("target",):
-            return 0.0
-        return 0.6 if re.search(pattern, self.plain) else 0.0
 
 
 def propose(tables: Sequence[Raw], name: str) -> Mapping:
@@ -79,23 +30,14 @@ def propose(tables: Sequence[Raw], name: str) -> Mapping:
     return Mapping(name=name, tables=tuple(_joined(proposed)), title=name.replace("_", " "))
 
 
-def _sample(raw: Raw) -> pd.DataFrame:
-    frame = pq.ParquetFile(raw.path)
-    first = next(frame.iter_batches(batch_size=SAMPLE), None)
-    cells = [f"c{i}" for i in range(len(raw.columns))]
-    if first is None:
-        return pd.DataFrame({c: pd.Series(dtype="str") for c in cells})
-    return first.to_pandas()[cells]
-
-
 def with_formats(raw: Raw, table: Table) -> Table:
     """The table with formats for date columns that a person chose and that have none yet."""
     lacking = [c for c in table.columns if (c.role == "date" or c.type == "date") and not c.formats]
     if not lacking:
         return table
-    cells = _sample(raw)
+    cells = sample(raw)
     columns = tuple(
-        replace(c, type="date", formats=_look(c.name, cells[f"c{i}"], raw).formats)
+        replace(c, type="date", formats=look_at(c.name, cells[f"c{i}"], raw).formats)
         if c in lacking
         else c
         for i, c in enumerate(table.columns)
@@ -103,40 +45,15 @@ def with_formats(raw: Raw, table: Table) -> Table:
     return replace(table, columns=columns)
 
 
-def _look(name: str, cells: pd.Series, raw: Raw) -> _Look:
-    known = cells[~cells.str.lower().isin(UNKNOWN_NUMBER)]
-    distinct = known.drop_duplicates()
-    some = distinct.head(DISTINCT).tolist()
-    lower = {c.lower() for c in some}
-    numbers = sum(number(c, raw.format.decimal) is not None for c in some) / max(len(some), 1)
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("_", " ").strip()
-    day_first = raw.format.decimal == "," or raw.format.separator == ";"
-    formats, dates, doubt = date_formats(some[:500], day_first)
-    return _Look(
-        name=name,
-        plain=re.sub(r"[^a-z0-9]", "", name.lower()),
-        words=words,
-        rows=len(cells),
-        known=len(known),
-        distinct=len(distinct),
-        numbers=numbers,
-        dates=dates,
-        formats=formats,
-        doubt=doubt,
-        yes_no=bool(lower) and lower <= (YES | NO),
-        blanks=float((cells == "").mean()) if len(cells) else 0.0,
-        length=float(known.str.len().mean()) if len(known) else 0.0,
-        actions=sum(c in _ACTIONS for c in lower) / max(len(lower), 1),
-    )
-
-
 def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
-    cells = _sample(raw)
-    looks = [_look(n, cells[f"c{i}"], raw) for i, n in enumerate(raw.columns)]
+    cells = sample(raw)
+    looks = [look_at(n, cells[f"c{i}"], raw) for i, n in enumerate(raw.columns)]
     date = _date(looks)
     held = _held(looks)
     customer = _customer(looks, date)
     product = _product(looks, customer, date)
+    if _series(looks, customer, product, date):
+        product = None
     kind = _kind(looks, customer, product, date, held)
     columns = [
         _column(look, kind, customer, product, date, held if kind == "holdings" else [])
@@ -150,7 +67,7 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     return raw, table, cells
 
 
-def _date(looks: list[_Look]) -> _Look | None:
+def _date(looks: list[Look]) -> Look | None:
     """The date of what the row tells: named so first, otherwise the fullest."""
     dated = [
         k
@@ -172,7 +89,7 @@ def _date(looks: list[_Look]) -> _Look | None:
     )
 
 
-def _held(looks: list[_Look]) -> list[_Look]:
+def _held(looks: list[Look]) -> list[Look]:
     """Columns of yes and no that are not plainly about the person."""
     found = [k for k in looks if k.yes_no and not _FLAGS.search(k.plain)]
     if any(re.search("ult1$|^has|^holds|^prod", k.plain) for k in found):
@@ -180,33 +97,36 @@ def _held(looks: list[_Look]) -> list[_Look]:
     return found if len(found) >= FEWEST_HELD else []
 
 
-def _customer(looks: list[_Look], date: _Look | None) -> _Look | None:
+def _customer(looks: list[Look], date: Look | None) -> Look | None:
     named = [k for k in looks if k.named("customer") and k.known and k is not date
              and not k.yes_no and k.length < 64]  # fmt: skip
-    identified = [k for k in named if _ID.search(k.words) or k.named("customer") == 1.0]
+    identified = [k for k in named if IDENTIFIER.search(k.words) or k.named("customer") == 1.0]
     if identified:
         return max(
             identified,
-            key=lambda k: (k.named("customer") + 0.5 * bool(_ID.search(k.words)), k.distinct),
+            key=lambda k: (
+                k.named("customer") + 0.5 * bool(IDENTIFIER.search(k.words)),
+                k.distinct,
+            ),
         )
     if named:
         return max(named, key=lambda k: k.distinct)
     ids = [
         k
         for k in looks
-        if k.known and k is not date and k.length < 40 and _ID.search(k.words)
+        if k.known and k is not date and k.length < 40 and IDENTIFIER.search(k.words)
         and not k.named("product") and k.dates < 0.8
     ]  # fmt: skip
     return ids[0] if ids else None
 
 
-def _product(looks: list[_Look], customer: _Look | None, date: _Look | None) -> _Look | None:
+def _product(looks: list[Look], customer: Look | None, date: Look | None) -> Look | None:
     named = [k for k in looks if k.named("product") and k.known and k is not customer
              and k is not date and not k.yes_no]  # fmt: skip
     return max(
         named,
         key=lambda k: (
-            k.named("product") + 0.5 * bool(_ID.search(k.words)) - 0.7 * k.named("text")
+            k.named("product") + 0.5 * bool(IDENTIFIER.search(k.words)) - 0.7 * k.named("text")
             - (0.4 if re.search("name|title|type|categ|class|group", k.plain) else 0),
             -looks.index(k),
         ),
@@ -215,11 +135,11 @@ def _product(looks: list[_Look], customer: _Look | None, date: _Look | None) -> 
 
 
 def _kind(
-    looks: list[_Look],
-    customer: _Look | None,
-    product: _Look | None,
-    date: _Look | None,
-    held: list[_Look],
+    looks: list[Look],
+    customer: Look | None,
+    product: Look | None,
+    date: Look | None,
+    held: list[Look],
 ) -> TableKind:
     priced = any(k.named("price") and k.numbers > 0.9 for k in looks)
     if customer and held and not (product and product not in held):
@@ -234,16 +154,26 @@ def _kind(
         if date and not unique:  # whose events they are, a person must say
             return "prices" if priced else "events"
         return "products"
-    return "ignore"
+    return "prices" if _series(looks, customer, product, date) else "ignore"
+
+
+def _series(
+    looks: list[Look], customer: Look | None, product: Look | None, date: Look | None
+) -> bool:
+    """Whether there are only a date and numbers, so that each column is a price series."""
+    if customer or date is None or (product and product.named("product") == 1.0):
+        return False
+    others = [k for k in looks if k is not date and k.known]
+    return bool(others) and all(k.numbers > 0.5 and not k.yes_no for k in others)
 
 
 def _column(
-    look: _Look,
+    look: Look,
     kind: TableKind,
-    customer: _Look | None,
-    product: _Look | None,
-    date: _Look | None,
-    held: list[_Look],
+    customer: Look | None,
+    product: Look | None,
+    date: Look | None,
+    held: list[Look],
 ) -> Column:
     if look is customer:
         sure = 0.95 if look.named("customer") else 0.5
@@ -268,6 +198,8 @@ def _column(
             return Column(
                 look.name, "kind", confidence=0.7, why="few values that say what was done"
             )
+    if kind == "prices" and not product:
+        return Column(look.name, "price", "number", confidence=0.7, why="numbers by date")
     if kind == "prices" and look.numbers > 0.9 and look.named("price"):
         return Column(look.name, "price", "number", confidence=0.85, why=_reason(look, "price"))
     if kind == "links" and look.named("target"):
@@ -277,7 +209,7 @@ def _column(
     return _attribute(look, kind)
 
 
-def _attribute(look: _Look, kind: TableKind) -> Column:
+def _attribute(look: Look, kind: TableKind) -> Column:
     role: Role = "product attribute" if kind == "products" else "attribute"
     if kind in ("prices", "links", "ignore"):
         return Column(look.name, "ignore", confidence=0.6, why="not needed in such a table")
@@ -286,16 +218,16 @@ def _attribute(look: _Look, kind: TableKind) -> Column:
     if look.dates > 0.9 and look.formats not in (("seconds",), ("milliseconds",), ("%Y%m",)):
         return Column(look.name, role, "date", look.formats, confidence=0.8, why="dates")
     if look.numbers > 0.98 and not look.yes_no:
-        codes = _ID.search(look.words) and not re.search("amount|age", look.plain)
+        codes = IDENTIFIER.search(look.words) and not re.search("amount|age", look.plain)
         if not codes:
             return Column(look.name, role, "number", confidence=0.8, why="numbers")
-    other_id = look.distinct > 200 and _ID.search(look.words)
+    other_id = look.distinct > 200 and IDENTIFIER.search(look.words)
     if other_id or (look.distinct == look.known and look.known > 50):
         return Column(look.name, "ignore", confidence=0.6, why="different in every row: says who")
     return Column(look.name, role, confidence=0.7, why="a few values")
 
 
-def _reason(look: _Look, role: str) -> str:
+def _reason(look: Look, role: str) -> str:
     if look.named(role):
         return f"its name says {role}"
     return "the first column that looks like an id"
@@ -303,7 +235,10 @@ def _reason(look: _Look, role: str) -> str:
 
 def _only_one(columns: list[Column]) -> list[Column]:
     """Of roles that can be had once, the surest stays; the others are attributes."""
+    wide = not any(c.role == "product" for c in columns)
     for role in ("amount", "kind", "name", "price", "target"):
+        if role == "price" and wide:
+            continue
         having = [c for c in columns if c.role == role]
         best = max(having, key=lambda c: c.confidence, default=None)
         columns = [

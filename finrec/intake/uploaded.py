@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from finrec import snapshots
 from finrec.intake import sandbox
 from finrec.intake.archives import shown
-from finrec.intake.limits import Limits
+from finrec.intake.limits import USUAL, Limits
 from finrec.intake.mapping import Mapping, checked
 from finrec.intake.receipt import COLUMNS, Receipt
 from finrec.intake.sandbox import Progress
@@ -51,7 +51,7 @@ class Preview:
     receipt: Receipt
 
 
-def propose(files: Sequence[Path], name: str | None = None, limits: Limits = Limits()) -> Mapping:  # noqa: B008
+def propose(files: Sequence[Path], name: str | None = None, limits: Limits = USUAL) -> Mapping:
     """Guess what the files mean, from the names and the first rows of their columns.
 
     Args:
@@ -73,7 +73,7 @@ def preview(
     files: Sequence[Path],
     mapping: Mapping,
     rows: int = 50,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = USUAL,
 ) -> Preview:
     """What the mapping makes of the first ``rows`` rows of each file.
 
@@ -92,7 +92,7 @@ def preview(
 def read(
     files: Sequence[Path],
     mapping: Mapping,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = USUAL,
     progress: Progress = lambda told: None,
 ) -> tuple[Dataset, Receipt]:
     """The data set in memory, and what became of every row.
@@ -115,7 +115,7 @@ def read(
 def ingest_uploaded(
     files: Sequence[Path],
     mapping: Mapping | None = None,
-    limits: Limits = Limits(),  # noqa: B008
+    limits: Limits = USUAL,
     progress: Progress = lambda told: None,
 ) -> tuple[Snapshot, Receipt]:
     """Read files with a mapping, or with the proposed one, and keep them as a snapshot.

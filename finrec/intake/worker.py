@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from finrec.datasets import large
-from finrec.intake import archives, convert, describe
+from finrec.intake import archives, convert, describe, events
 from finrec.intake.formats import Format, format_of
 from finrec.intake.limits import MIB, Limits
+from finrec.intake.looks import SAMPLE
 from finrec.intake.mapping import Mapping, Table, checked, matched
-from finrec.intake.propose import SAMPLE, propose, with_formats
+from finrec.intake.propose import propose, with_formats
 from finrec.intake.receipt import FileReceipt, Receipt, rejects_csv
 from finrec.intake.tables import Raw, read_text
 from finrec.intake.workbooks import read_parquet, read_workbook
@@ -130,11 +131,11 @@ def _convert(
             convert.reject_unknown_products(db, used)
         _something_left(used)
         _progress(folder, {"stage": "writing"})
-        convert.stage_events(db, used, out / "events.parquet")
+        events.stage_events(db, used, out / "events.parquet")
         describe.stage_customers(db, used, mapping, out / "customers.parquet")
         describe.stage_products(db, used, mapping, out / "products.parquet")
-        convert.stage_links(db, used, out / "links.parquet")
-        convert.stage_prices(db, used, out / "prices.parquet")
+        events.stage_links(db, used, out / "links.parquet")
+        events.stage_prices(db, used, out / "prices.parquet")
     receipt = _receipt(every, out, request["today"])
     rejects = [r for g in every for r in (*g.raw.rejects, *g.rejects)]
     (folder / "rejected.csv").write_text(rejects_csv(rejects[:MANY_REJECTS]), encoding="utf-8")

@@ -141,6 +141,23 @@ def test_wide_without_a_month_is_what_everybody_has(tmp_path: Path) -> None:
     assert any("No dates were given" in note for note in dataset.info.notes)
 
 
+def test_price_series_long_and_wide(files: list[Path], tmp_path: Path) -> None:
+    long = tmp_path / "prices.csv"
+    long.write_text("isin,date,close\nFund A,2024-01-01,5\nFund A,2024-01-02,6\nX,2024-01-01,1\n")
+    wide = tmp_path / "wide.csv"
+    wide.write_text(
+        "date,Fund A,Fund B\n2024-01-03,7.5,\n2024-01-04,8,2\n2024-01-05,x,2\n2024-01-05,9,3\n"
+    )
+    mapping = intake.propose([files[0], long, wide], "priced")
+    assert [t.kind for t in mapping.tables] == ["events", "prices", "prices"]
+    assert "2 columns are price series" in mapping.meaning()[2]
+    dataset, receipt = intake.read([files[0], long, wide], mapping)
+    known = dataset.extra["prices"].groupby("product_id")["price"].apply(list)
+    assert known["Fund A"] == [5, 6, 7.5, 8, 9] and known["Fund B"] == [2, 3]
+    assert receipt.reasons["Fund A: is no number"] == 1
+    assert set(dataset.products["product_id"]) == {"Gold card", "Fund A", "Fund B", "X"}
+
+
 def test_options_for_doubtful_rows(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text(

@@ -1,0 +1,100 @@
+"""Events, links and prices of uploaded files, written from the rows that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from finrec.datasets.holdings import MOST, masks, stage_changes
+from finrec.datasets.large import name as quoted
+from finrec.datasets.large import text, write_query
+from finrec.intake import sql
+from finrec.intake.convert import Given
+from finrec.intake.mapping import wide_prices
+from finrec.schema import AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, SOURCE, TARGET, TIME, WEIGHT
+
+UNDATED = "TIMESTAMP '2000-01-01'"  # stands for "no date given"
+
+
+def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write the events of all tables in the order of customer and time."""
+    parts = []
+    for number, given in enumerate(every):
+        if given.table.kind == "events":
+            time = '"time"' if given.has("date") else UNDATED
+            parts.append(
+                f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row "
+                f"FROM {given.view} WHERE reason IS NULL"
+            )
+        elif given.table.kind == "holdings":
+            parts += _held(db, given, number)
+    if not parts:
+        parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
+                 "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row WHERE false"]  # fmt: skip
+    union = " UNION ALL ".join(parts)
+    write_query(
+        db,
+        f'SELECT customer AS {CUSTOMER}, product AS {PRODUCT}, t AS "{TIME}", kind AS {KIND}, '
+        f"coalesce(amount, 'nan'::DOUBLE) AS {AMOUNT}, "
+        f'(row_number() OVER (ORDER BY customer, t, part, row) - 1)::BIGINT AS "{ORDER}" '
+        f"FROM ({union}) ORDER BY {quoted(ORDER)}",
+        out,
+    )
+
+
+def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]:
+    """Queries of a holdings table's events."""
+    columns = given.table.having("holding")
+    time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
+    queries = []
+    for start in range(0, len(columns), MOST - 1):
+        chunk = columns[start : start + MOST - 1]
+        held, known = masks([f"f{start + i}" for i in range(len(chunk))])
+        panel, made = f"panel_{number}_{start}", f"changes_{number}_{start}"
+        db.execute(
+            f"CREATE VIEW {panel} AS SELECT customer, {time} AS month, {held} AS held, "
+            f"{known} AS known FROM {given.view} WHERE reason IS NULL"
+        )
+        stage_changes(db, panel, [c.name for c in chunk], made)
+        queries.append(
+            f'SELECT {CUSTOMER} AS customer, {PRODUCT} AS product, "{TIME}" AS t, {KIND} AS kind, '
+            f'{AMOUNT} AS amount, {number} AS part, "{ORDER}" AS row FROM {made}'
+        )
+    return queries
+
+
+def stage_links(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write links between customers, if a table has some."""
+    parts = [
+        f"SELECT customer AS {SOURCE}, target AS {TARGET}, 'link' AS {KIND}, "
+        f"1.0::FLOAT AS {WEIGHT} FROM {g.view} WHERE reason IS NULL"
+        for g in every
+        if g.table.kind == "links"
+    ] or [
+        f"SELECT '' AS {SOURCE}, '' AS {TARGET}, '' AS {KIND}, 0.0::FLOAT AS {WEIGHT} WHERE false"
+    ]
+    write_query(db, " UNION ALL ".join(parts) + " ORDER BY ALL", out)
+
+
+def stage_prices(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
+    """Write price series, if a table has some."""
+    parts = []
+    for given in every:
+        if given.table.kind != "prices":
+            continue
+        series = [("product", "amount")]
+        if wide_prices(given.table):
+            decimal = given.raw.format.decimal
+            series = [
+                (text(c.name), sql.number(f"c{given.table.index(c)}", decimal))
+                for c in given.table.having("price")
+            ]
+        parts += [
+            f'SELECT {product} AS {PRODUCT}, "time" AS "{TIME}", {price} AS price '
+            f"FROM {given.view} WHERE reason IS NULL AND ({price}) IS NOT NULL"
+            for product, price in series
+        ]
+    if parts:
+        write_query(db, " UNION ALL ".join(parts) + " ORDER BY 1, 2", out)

@@ -1,0 +1,99 @@
+"""What a column looks like in a sample of its cells, and what its name says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from finrec.intake.tables import Raw
+from finrec.intake.values import NO, UNKNOWN_NUMBER, YES, date_formats, number
+
+SAMPLE = 20_000  # rows looked at
+DISTINCT = 2_000  # distinct cells of a column looked at
+_NAMES: dict[str, str] = {
+    "customer": r"customer|client|cust|cliente|kunde|user|member|ncodpers|reviewer|household|"
+    r"person|party|investor|subscriber|holder|account|konto|cuenta",
+    "product": r"product|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
+    r"producto|produkt|wkn|cusip",
+    "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought",
+    "amount": r"amount|betrag|importe|total|paid|spent|premium|monto|sum|volume",
+    "price": r"price|close|nav|kurs|quote|precio|adj",
+    "kind": r"kind|action|side|direction|transactiontype|eventtype|operation|buysell|event",
+    "name": r"productname|name|title|bezeichnung|nombre|label|assetname",
+    "text": r"description|comment|note|text|remark|review|message|beschreibung|descripcion",
+    "target": r"target|to|friend|related|linkedto|spouse|referred",
+}
+IDENTIFIER = re.compile(r"(^|[^a-z])(id|no|nr|num|number|code|key|cod|ref)([^a-z]|$)|id$")
+_ACTIONS = frozenset({"buy", "sell", "purchase", "sale", "acquired", "dropped", "open", "close",
+                      "opened", "closed", "b", "s", "cancel", "redeem", "subscribe",
+                      "kauf", "verkauf", "compra", "venta"})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the cells of a column look like in a sample."""
+
+    name: str
+    plain: str  # lower case, letters and digits only
+    words: str  # lower case
+    rows: int
+    known: int
+    distinct: int
+    numbers: float
+    dates: float
+    formats: tuple[str, ...]
+    doubt: bool
+    yes_no: bool
+    blanks: float
+    length: float
+    actions: float
+
+    def named(self, role: str) -> float:
+        """How much the name says that it is that: 1 the whole name, 0.6 a part of it."""
+        pattern = _NAMES[role]
+        if re.fullmatch(f"({pattern})(s|_?id|_?no|_?code)?", self.words.replace(" ", "_")):
+            return 1.0
+        if role in ("target",):
+            return 0.0
+        return 0.6 if re.search(pattern, self.plain) else 0.0
+
+
+def sample(raw: Raw) -> pd.DataFrame:
+    """The first ``SAMPLE`` rows as text, in columns named c0, c1 and so on."""
+    frame = pq.ParquetFile(raw.path)
+    first = next(frame.iter_batches(batch_size=SAMPLE), None)
+    cells = [f"c{i}" for i in range(len(raw.columns))]
+    if first is None:
+        return pd.DataFrame({c: pd.Series(dtype="str") for c in cells})
+    return first.to_pandas()[cells]
+
+
+def look_at(name: str, cells: pd.Series, raw: Raw) -> Look:
+    """What the cells of a column look like."""
+    known = cells[~cells.str.lower().isin(UNKNOWN_NUMBER)]
+    distinct = known.drop_duplicates()
+    some = distinct.head(DISTINCT).tolist()
+    lower = {c.lower() for c in some}
+    numbers = sum(number(c, raw.format.decimal) is not None for c in some) / max(len(some), 1)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("_", " ").strip()
+    day_first = raw.format.decimal == "," or raw.format.separator == ";"
+    formats, dates, doubt = date_formats(some[:500], day_first)
+    return Look(
+        name=name,
+        plain=re.sub(r"[^a-z0-9]", "", name.lower()),
+        words=words,
+        rows=len(cells),
+        known=len(known),
+        distinct=len(distinct),
+        numbers=numbers,
+        dates=dates,
+        formats=formats,
+        doubt=doubt,
+        yes_no=bool(lower) and lower <= (YES | NO),
+        blanks=float((cells == "").mean()) if len(cells) else 0.0,
+        length=float(known.str.len().mean()) if len(known) else 0.0,
+        actions=sum(c in _ACTIONS for c in lower) / max(len(lower), 1),
+    )
