@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -176,10 +175,3 @@ def tower(
     encoder, words = load(text.model_folder(model_dir))
     ids, present = table(words, texts, longest)
     return TextTower(encoder, unfrozen), ids, present
-
-
-def copy_files(source: Path, target: Path) -> None:
-    """Copy the three files of an encoder."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in text.FILES:
-        shutil.copyfile(source / name, target / name)
