@@ -58,15 +58,31 @@ def ranking(
         repeatable: products of the history may be acquired again.
         batch: cases scored at once.
     """
-    parts = []
+    return rankings(scorer, cases, ks, (masked,), repeatable, batch)[masked]
+
+
+def rankings(
+    scorer: Scorer,
+    cases: Cases,
+    ks: Sequence[int],
+    views: Sequence[bool],
+    repeatable: bool,
+    batch: int = 1024,
+) -> dict[bool, Ranking]:
+    """:func:`ranking` with and without the history masked, from one scoring; by ``masked``."""
+    parts: dict[bool, list[pd.DataFrame]] = {masked: [] for masked in views}
     for start in range(0, len(cases), batch):
         part = cases.take(np.arange(start, min(start + batch, len(cases))))
         scores = scorer.score(part.customers)
-        allowed = offered(part, scores.shape[1], masked and not repeatable)
         rows = np.repeat(np.arange(len(part)), np.diff(part.offsets))
-        rank = metrics.ranks(scores, allowed, rows, part.relevant)
-        parts.append(metrics.per_case(rank, part.offsets, ks))
-    return Ranking(pd.concat(parts, ignore_index=True), cases.customers.lengths > 0)
+        for masked, kept in parts.items():
+            allowed = offered(part, scores.shape[1], masked and not repeatable)
+            rank = metrics.ranks(scores, allowed, rows, part.relevant)
+            kept.append(metrics.per_case(rank, part.offsets, ks))
+    warm = cases.customers.lengths > 0
+    return {
+        masked: Ranking(pd.concat(kept, ignore_index=True), warm) for masked, kept in parts.items()
+    }
 
 
 def offered(cases: Cases, n_products: int, without_history: bool) -> np.ndarray:
@@ -110,10 +126,12 @@ def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> dict[str, Any]:
     cases = split.test.cases
     views: dict[str, Any] = {}
     told = cases.allowed is not None or split.repeatable
-    for name, masked in (("masked", True),) if told else (("masked", True), ("unmasked", False)):
-        found = ranking(scorer, cases, info.ks, masked, split.repeatable)
+    names = {True: "masked"} if told else {True: "masked", False: "unmasked"}
+    ranked = rankings(scorer, cases, info.ks, tuple(names), split.repeatable)
+    for masked, name in names.items():
+        found = ranked[masked]
         views[name] = found.mean()
-        if name == "masked":
+        if masked:
             slices = {"warm": found.warm, "cold": ~found.warm}
             views["slices"] = {
                 which: {"cases": int(rows.sum()), **found.mean(rows)}
