@@ -69,7 +69,7 @@ def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, to
              "amount": "NULL::DOUBLE", "kind": "NULL"}  # fmt: skip
     problems: list[tuple[str, str, str]] = []  # condition, column, reason
     for role in ("customer", "product", "target"):
-        if given.has(role) and not (role == "product" and table.kind == "customers"):
+        if given.has(role):
             cell = given.cell(role)
             typed[role] = sql.known(cell)
             problems.append((f"{typed[role]} IS NULL", given.column(role), f"{role} is empty"))

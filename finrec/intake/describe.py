@@ -12,9 +12,10 @@ from finrec.datasets.large import text, write_query
 from finrec.intake import sql
 from finrec.intake.convert import Given, pretty
 from finrec.intake.mapping import Column, Mapping, wide_prices
-from finrec.schema import AMOUNT, CUSTOMER, DESCRIPTION, KIND, NAME, ORDER, PRODUCT, TIME
+from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT
 
-RESERVED = {CUSTOMER, PRODUCT, NAME, DESCRIPTION, TIME, KIND, AMOUNT, ORDER}
+CUSTOMERS = {CUSTOMER}  # columns that the tables have anyway
+PRODUCTS = {PRODUCT, NAME, DESCRIPTION}
 
 
 def stage_customers(
@@ -30,7 +31,7 @@ def stage_customers(
     db.execute(f"CREATE TEMP TABLE people AS {' UNION '.join(people)}")
     parts = [g for g in every if g.table.kind in ("customers", "holdings", "events")]
     joined, columns = _attributes(db, parts, "customer", ("attribute", "text"), mapping, "people")
-    listed = "".join(f", {value} AS {quoted(_free(n))}" for n, value in columns.items())
+    listed = "".join(f", {value} AS {quoted(_free(n, CUSTOMERS))}" for n, value in columns.items())
     write_query(db, f"SELECT p.id AS {CUSTOMER}{listed} FROM people AS p{joined} ORDER BY 1", out)
 
 
@@ -54,11 +55,10 @@ def stage_products(
     )
     names = [g.column("name") for g in parts if g.has("name")]
     texts = [c.name for g in parts if g.table.kind == "products" for c in g.table.having("text")]
-    called = [columns.pop(n) for n in dict.fromkeys(names) if n in columns]
-    told = [columns.pop(n) for n in dict.fromkeys(texts) if n in columns]
+    called, told = _taken(columns, names), _taken(columns, texts)
     name = f"coalesce({', '.join([*called, 's.name', 'p.id'])})"
     description = f"concat_ws('. ', {', '.join(told)})" if told else "''"
-    rest = "".join(f", {value} AS {quoted(_free(n))}" for n, value in columns.items())
+    rest = "".join(f", {value} AS {quoted(_free(n, PRODUCTS))}" for n, value in columns.items())
     write_query(
         db,
         f"SELECT p.id AS {PRODUCT}, {name} AS {NAME}, {description} AS {DESCRIPTION}{rest} "
@@ -67,8 +67,15 @@ def stage_products(
     )
 
 
-def _free(name: str) -> str:
-    return f"{name} (attribute)" if name in RESERVED else name
+def _taken(columns: dict[str, str], names: Sequence[str]) -> list[str]:
+    """Take the columns of these names, however they are spelt, out of ``columns``."""
+    wanted = {n.lower() for n in names}
+    return [columns.pop(n) for n in [c for c in columns if c.lower() in wanted]]
+
+
+def _free(name: str, reserved: set[str]) -> str:
+    """The name, unless the table's own columns have it; SQL does not tell case apart."""
+    return f"{name} (attribute)" if name.lower() in reserved else name
 
 
 def _attributes(
@@ -82,6 +89,7 @@ def _attributes(
     """Joins and, by name, the SQL of each attribute; a name in several tables is taken once."""
     joins = ""
     values: dict[str, list[str]] = {}
+    spelt: dict[str, str] = {}
     for number, given in enumerate(parts):
         columns = [
             c
@@ -106,7 +114,8 @@ def _attributes(
         for column in columns:
             cell = f"{alias}.c{given.table.index(column)}"
             value = sql.attribute(cell, column, decimal, mapping.ages)
-            values.setdefault(column.name, []).append(value)
+            name = spelt.setdefault(column.name.lower(), column.name)
+            values.setdefault(name, []).append(value)
     merged = {
         name: found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
         for name, found in values.items()

@@ -29,6 +29,15 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "links": ("customer", "target"),
     "ignore": (),
 }
+USES: dict[str, frozenset[str]] = {  # roles that mean something in a table of that kind
+    "events": frozenset(ROLES) - {"holding", "price", "target"},
+    "holdings": frozenset({"customer", "date", "holding", "attribute", "text"}),
+    "customers": frozenset({"customer", "attribute", "text"}),
+    "products": frozenset({"product", "name", "text", "product attribute"}),
+    "prices": frozenset({"product", "date", "price"}),
+    "links": frozenset({"customer", "target"}),
+    "ignore": frozenset(),
+}
 ONCE = ("customer", "product", "date", "amount", "kind", "name", "price", "target")
 
 
@@ -218,6 +227,25 @@ def checked(mapping: Mapping) -> Mapping:
             "or of products."
         )
     return mapping
+
+
+def fitting(table: Table) -> Table:
+    """The table with roles that its kind doesn't have turned into attributes, or left out.
+
+    So a person may change what a row is without going through all columns again.
+    """
+    described: Role = "product attribute" if table.kind == "products" else "attribute"
+    uses = USES[table.kind]
+    types: dict[str, Type] = {"date": "date", "amount": "number", "price": "number"}
+
+    def fit(column: Column) -> Column:
+        if column.role in uses or column.role == "ignore":
+            return column
+        if described not in uses:
+            return replace(column, role="ignore")
+        return replace(column, role=described, type=types.get(column.role, column.type))
+
+    return replace(table, columns=tuple(fit(c) for c in table.columns))
 
 
 def wide_prices(table: Table) -> bool:

@@ -206,6 +206,8 @@ def _column(
         return Column(look.name, "target", confidence=0.6, why=_reason(look, "target"))
     if kind == "products" and look.named("name") and look.length > 1 and look.numbers < 0.5:
         return Column(look.name, "name", confidence=0.8, why=_reason(look, "name"))
+    if kind == "products" and look.named("text") == 1.0:
+        return Column(look.name, "text", confidence=0.8, why=_reason(look, "text"))
     return _attribute(look, kind)
 
 

@@ -157,6 +157,7 @@ def named(cells: Sequence[str], file: str, limits: Limits) -> tuple[list[str], l
             "columns that matter."
         )
     names: list[str] = []
+    taken: set[str] = set()
     notes = []
     for i, cell in enumerate(cells, start=1):
         plain = " ".join("".join(c if c.isprintable() else " " for c in cell).split())[:120]
@@ -164,11 +165,12 @@ def named(cells: Sequence[str], file: str, limits: Limits) -> tuple[list[str], l
         if not plain:
             notes.append(f"Column {i} has no name.")
         number = 2
-        while name in names:
+        while name.lower() in taken:  # SQL does not tell case apart
             name, number = f"{plain or f'column {i}'} ({number})", number + 1
         if number > 2:
             notes.append(f"Column {plain!r} stands again as column {i}, called {name!r}.")
         names.append(name)
+        taken.add(name.lower())
     return names, notes
 
 

@@ -19,7 +19,7 @@ from finrec.intake import archives, convert, describe, events
 from finrec.intake.formats import Format, format_of
 from finrec.intake.limits import MIB, Limits
 from finrec.intake.looks import SAMPLE
-from finrec.intake.mapping import Mapping, Table, checked, matched
+from finrec.intake.mapping import Mapping, Table, checked, fitting, matched
 from finrec.intake.propose import propose, with_formats
 from finrec.intake.receipt import FileReceipt, Receipt, rejects_csv
 from finrec.intake.tables import Raw, read_text
@@ -75,7 +75,7 @@ def work(request: dict[str, Any], folder: Path, limits: Limits) -> dict[str, Any
         for i, s in enumerate(sources)
     ]
     found = matched(mapping, [(r.source.name, r.columns) for r in parsed])
-    tables = [with_formats(raw, table) for raw, table in zip(parsed, found, strict=True)]
+    tables = [with_formats(raw, fitting(table)) for raw, table in zip(parsed, found, strict=True)]
     return _convert(parsed, tables, mapping, folder, request)
 
 
@@ -186,6 +186,8 @@ def _receipt(every: list[convert.Given], out: Path, today: str) -> Receipt:
         )  # fmt: skip
         notes += [f"{raw.source.name}: {n}" if raw.source.name not in n else n for n in raw.notes]
         notes += given.notes
+    if sum(f.rejected for f in files) > MANY_REJECTS:
+        notes.append(f"Of the rejected rows only the first {MANY_REJECTS:,} are listed.")
     rows_in, loaded = sum(f.rows_in for f in files), sum(f.loaded for f in files)
     profile = quality(out, today).to_json()
     return Receipt(rows_in, loaded, rows_in - loaded, {k: v for k, v in reasons.items() if v},

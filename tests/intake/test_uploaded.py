@@ -111,6 +111,22 @@ def test_a_person_corrects_the_proposal(tmp_path: Path) -> None:
     assert len(dataset.events) == 2 and dataset.events["time"].dt.year.eq(2024).all()
 
 
+def test_a_person_says_that_a_row_is_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("customer_id,product,date,amount\n1,A,2024-01-01,5\n2,,,\n")
+    events = here.propose([file])
+    table = replace(events.tables[0], kind="customers")
+    listed = tmp_path / "p.csv"
+    listed.write_text("product,name\nA,Account\n")
+    both = replace(events, tables=(table, *here.propose([listed]).tables))
+    found = here.read([file, listed], both)
+    assert found.receipt["loaded"] == 3 and found.tables["events"].empty
+    people = found.tables["customers"].set_index("customer_id")
+    assert people.loc["1", "date"] == pd.Timestamp("2024-01-01")
+    assert people.loc["1", "amount"] == 5 and people.loc["1", "product"] == "A"
+    assert people.loc["2"].isna().all()
+
+
 def test_wide_holdings_become_what_was_acquired(tmp_path: Path) -> None:
     file = tmp_path / "holdings.csv"
     rows = ["customer_id,month,age,has_card,has_loan,has_fund,has_plan"]
@@ -331,3 +347,16 @@ def test_real_files_with_the_proposal(real_data: Path, tmp_path: Path) -> None:
     found = here.read([real_data / "senate_trades" / "all_transactions.parquet"], trades)
     assert found.receipt["rows_in"] == 8_350
     assert found.receipt["loaded"] + found.receipt["rejected"] == 8_350
+
+
+def test_names_that_differ_in_case_or_are_taken(tmp_path: Path) -> None:
+    file, listed = tmp_path / "a.csv", tmp_path / "p.csv"
+    file.write_text("Customer_ID,product,date,City,CITY,name\n1,A,2024-01-01,Rome,Oslo,Bo\n")
+    listed.write_text("PRODUCT,Name,name,description,rate\nA,Account,x,y,z\n")
+    found = here.read([file, listed])
+    assert [c.name for c in found.mapping.tables[0].columns][3:5] == ["City", "CITY (2)"]
+    person = found.tables["customers"].iloc[0]
+    assert (person["City"], person["CITY (2)"], person["name"]) == ("Rome", "Oslo", "Bo")
+    product = found.tables["products"].iloc[0]
+    assert (product["product_id"], product["name"]) == ("A", "Account")
+    assert found.tables["products"].columns.str.lower().is_unique
