@@ -103,7 +103,9 @@ def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], cho
 def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
     """The list of products; returns the one whose reasons are asked for."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
-    left.header(f"What fits customer {formats.markdown(customer)}", anchor=False)
+    with left.container(horizontal=True, vertical_alignment="center"):
+        st.header(f"What fits customer {formats.markdown(customer)}", anchor=False, width="content")
+        frame.generated(snapshot.info)
     k = right.selectbox("How many", [3, 5, 10, 20], index=1, key="how many")
     frame_ = memory.offers(run.id, snapshot.ref, customer, k)
     offers = frame_.to_dict("records")
@@ -173,7 +175,7 @@ def attention(found: Explanation) -> None:
     values = found.attention[chosen]
     frame.chart(
         maps.figure(values, found.events),
-        maps.describe(values, found.events),
+        maps.describe(values, found.events, chosen),
         maps.table(values, found.events),
         "attention map",
     )

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from finrec import pipeline
-from finrec.figures import comparison, formats, tables
+from finrec.figures import comparison, formats, style, tables
 from finrec.pipeline import Run, Snapshot
 from finrec.schema import DatasetInfo, FinrecError
 
@@ -190,6 +190,9 @@ def empty(sentence: str, page: str, label: str) -> None:
 
 def chart(figure: Any, description: str, table: Any, key: str) -> None:
     """A figure with its description in words and the same values as a table."""
+    theme = st.context.theme.type
+    if theme is not None:
+        figure = style.inked(figure, dark=theme == "dark")
     st.plotly_chart(figure, width="stretch", key=key, config=CHART, alt=description)
     st.caption(formats.markdown(description))
     with st.expander("The same as a table", icon=":material/table:"):

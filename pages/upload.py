@@ -40,6 +40,13 @@ KINDS = {
     "links": "Links between customers",
     "ignore": "Not used",
 }
+SHAPES = """
+- **Events**: one row for each product taken, with the customer, the product and the date.
+- **Holdings**: one row for each customer and month, with a column of yes and no for each product.
+- **Several files**: customers, products and events apart; columns are matched by their content.
+
+Dates, numbers and encodings are recognised. Nothing is kept before you have seen what comes out.
+"""
 UNSURE = 0.6  # below this confidence a column is marked
 
 
@@ -259,6 +266,7 @@ def main() -> None:
         receipt(st.session_state["receipt"])
     given = give()
     if given is None:
+        st.markdown(SHAPES)
         return
     st.session_state.pop("receipt", None)
     mapping = meaning(given)

@@ -139,13 +139,13 @@ def _write(heatmap: go.Figure, seen: np.ndarray, strongest: float) -> None:
         )
 
 
-def describe(values: np.ndarray, events: pd.DataFrame) -> str:
-    """What the recommendation looks at most, and what of a long history is drawn."""
+def describe(values: np.ndarray, events: pd.DataFrame, name: str) -> str:
+    """What the recommendation looks at most by the map ``name``; what of it is drawn."""
     last = values if values.ndim == 1 else values[-1]
     named = labels(events)
     order = np.argsort(-last, kind="stable")[:3]
     parts = [f"{named[i]} ({formats.share(float(last[i]))})" for i in order]
-    said = f"At the moment of the recommendation the network looks most at {_listed(parts)}."
+    said = f"{name}: the moment of the recommendation looks most at {_listed(parts)}."
     if len(drawn(len(named))) < len(named):
         said += f" The latest {MOST_DRAWN} of {len(events)} events are drawn."
     return said

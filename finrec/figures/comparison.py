@@ -205,7 +205,7 @@ def bars(rows: pd.DataFrame, metric: str) -> go.Figure:
         )
     )
     figure.update_xaxes(title=formats.measure(metric), rangemode="tozero")
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return styled(figure, 110 + 46 * len(found), showlegend=False)
 
 

@@ -69,7 +69,7 @@ def ledger(ledger: pd.DataFrame) -> go.Figure:
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(title="Score above that of the average product")
     return styled(figure, 130 + 34 * len(labels), margin={"r": 48}, showlegend=False)
 

@@ -37,6 +37,16 @@ def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def inked(figure: go.Figure, dark: bool) -> go.Figure:
+    """The figure with words that read well on a light or a dark page (at least 4.5:1)."""
+    ink = "#d4dde3" if dark else "#46525a"
+    figure.update_layout(font_color=ink, legend_font_color=ink)
+    figure.update_annotations(font_color=ink)
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_color=ink, title_font_color=ink)
+    return figure
+
+
 def empty(figure_text: str, height: int = 160) -> go.Figure:
     """A figure that says why there is nothing to draw."""
     figure = go.Figure()

@@ -67,7 +67,7 @@ def test_long_histories_are_drawn_from_their_end_and_whole_in_the_table() -> Non
     assert ticks[-1].endswith("Product 29")
     assert np.asarray(figure.data[0].z)[20, 0] == pytest.approx(1 / 31)
     assert len(attention.table(even, many)) == 31 * 32 / 2
-    assert "The latest 20 of 30 events are drawn." in attention.describe(even, many)
+    assert "The latest 20 of 30 events are drawn." in attention.describe(even, many, "Encoder")
 
 
 def test_rolled_out_attention_is_bars(events: pd.DataFrame) -> None:
@@ -85,7 +85,8 @@ def test_attention_table_is_the_map(events: pd.DataFrame, weights: np.ndarray) -
 
 
 def test_attention_is_said_in_words(events: pd.DataFrame, weights: np.ndarray) -> None:
-    said = attention.describe(weights, events)
+    said = attention.describe(weights, events, "Encoder")
+    assert said.startswith("Encoder: ")
     assert "most at 5 Jan 24 · Savings Book (50.0%)" in said
 
 

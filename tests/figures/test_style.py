@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from finrec.figures import style
 from finrec.figures.style import PALETTE
 
 CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
@@ -45,3 +46,16 @@ def test_colours_of_one_chart_differ_without_red_and_green_being_told_apart() ->
     for one, other in combinations(PALETTE[:4], 2):
         (a, b), (c, d) = seen(one), seen(other)
         assert abs(a - c) + abs(b - d) > 0.12, (one, other)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_of_a_figure_read_well(scheme: str) -> None:
+    figure = style.inked(style.empty("Nothing to draw"), dark=scheme == "dark")
+    ground = THEME[scheme]["backgroundColor"]
+    for ink in (
+        figure.layout.font.color,
+        figure.layout.xaxis.tickfont.color,
+        figure.layout.yaxis.title.font.color,
+        figure.layout.annotations[0].font.color,
+    ):
+        assert contrast(ink, ground) >= 4.5
