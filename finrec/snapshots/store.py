@@ -100,9 +100,12 @@ def connect(*readable: Path) -> duckdb.DuckDBPyConnection:
 def staging() -> Iterator[Path]:
     """An empty folder on the disk of the snapshots, for a source that streams; gone afterwards."""
     root = config.data_dir()
-    root.mkdir(parents=True, exist_ok=True)
-    _sweep(root)
-    folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=root))
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=root))
+    except OSError as error:
+        raise _unwritable(root, error) from error
     try:
         yield folder
     finally:
@@ -198,7 +201,11 @@ def _sweep(folder: Path) -> None:
     """Remove what processes that were killed left behind."""
     for prefix in (WRITING, STAGING, DELETING):
         for left in folder.glob(f"{prefix}*"):
-            if time.time() - left.stat().st_mtime > STALE:
+            try:
+                old = time.time() - left.stat().st_mtime > STALE
+            except FileNotFoundError:  # another process finished it meanwhile
+                continue
+            if old:
                 shutil.rmtree(left, ignore_errors=True)
 
 
