@@ -58,8 +58,8 @@ def validated_staged(staged: Staged) -> Staged:
         ).fetchall()
     if unknown:
         raise DataError(
-            f"Table events: product {unknown[0][0]!r} is not in the table products; add it there or "
-            "drop the event."
+            f"Table events: product {unknown[0][0]!r} is not in the table products; add it there "
+            "or drop the event."
         )
     if not pq.ParquetFile(files["products"]).metadata.num_rows:
         raise DataError(f"{staged.info.name} has no products; nothing can be recommended.")
