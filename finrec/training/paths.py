@@ -11,9 +11,9 @@ from finrec.features import sequences
 from finrec.split import Cases
 from finrec.training.assemble import FusedScorer
 
-STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0)
-SHARPNESSES = (20.0, 50.0, 100.0, 200.0)
-DECAYS = (0.6, 0.8)
+STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+SHARPNESSES = (10.0, 20.0, 50.0, 100.0, 200.0)
+DECAYS = (0.6, 0.8, 0.9)
 MOST_CASES = 4000  # drawn with a fixed seed; enough to tell the settings apart
 
 
