@@ -97,7 +97,7 @@ def fewest_removals(
         return Counterfactual((), int(ranks([()])[0]), False, False, tried)
     for place in sorted(chosen):  # thin: keep only what is needed
         fewer = tuple(p for p in chosen if p != place)
-        if fewer and (found := int(ranks([fewer])[0])) > k:
-            chosen, rank = fewer, found
+        if fewer and (without := int(ranks([fewer])[0])) > k:
+            chosen, rank = fewer, without
     minimal = len(chosen) == exhausted + 1
     return Counterfactual(tuple(sorted(chosen)), rank, True, minimal, tried)

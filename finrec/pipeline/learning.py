@@ -1,30 +1,24 @@
-"""The verbs that pages, the command line and notebooks share."""
+"""From files to a trained and tested run: ingest, train, estimate."""
 
 from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
-from finrec import datasets, intake, presets
+from finrec import datasets, presets
 from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
-from finrec.explain.explanation import Explanation
-from finrec.explain.explanation import explain as explain_offer
-from finrec.schema import CheckpointError, DataError
-from finrec.serving import export
-from finrec.serving.lookup import CustomerView, customer, search
-from finrec.serving.recommender import Recommender, offerable
+from finrec.serving.recommender import offerable
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
 from finrec.training import assemble, calibrate, fit, jobs, paths
@@ -193,47 +187,6 @@ def _provenance(
     }
 
 
-def evaluate(run: str) -> dict[str, Any]:
-    """Metrics of a run by protocol, as measured once when it was trained."""
-    return dict(run_store.find(run).metrics)
-
-
-def load(run: str) -> Recommender:
-    """A run with its snapshot, in memory.
-
-    Raises:
-        CheckpointError: when there is no such run, or its snapshot is gone.
-    """
-    found = run_store.find(run)
-    try:
-        snapshot = store.find(found.settings.snapshot)
-    except DataError as error:
-        raise CheckpointError(
-            f"Run {found.id} needs the snapshot {found.settings.snapshot}, which is not here; "
-            "ingest the same data again."
-        ) from error
-    dataset = snapshot.load()
-    device = fit.device_of(found.settings) if found.settings.device != "cuda" else None
-    return Recommender(found, snapshot, dataset, found.scorer(device))
-
-
-def recommend(run: str, customers: Sequence[str] | None, k: int = 10) -> pd.DataFrame:
-    """Top k products of these customers, or of all (``None``), in batches."""
-    recommender = load(run)
-    ids = sorted(recommender.known) if customers is None else list(customers)
-    parts = [recommender.recommend(ids[i : i + 4096], k) for i in range(0, len(ids), 4096)]
-    return pd.concat(parts, ignore_index=True)
-
-
-def explain(run: str | Recommender, customer: str, product: str) -> Explanation:
-    """Why ``product`` is offered to ``customer`` by a run, named or already loaded."""
-    recommender = load(run) if isinstance(run, str) else run
-    one = recommender.cohort([customer])
-    return explain_offer(
-        recommender.scorer, one, product, recommender.offerable(one)[0], recommender.training
-    )
-
-
 def demo(progress: Progress = lambda event: None) -> Run:
     """The demo bank and a first run of it, made if ``models/`` has none."""
     have = [r for r in runs() if r.settings.snapshot.startswith("demo@")]
@@ -257,33 +210,3 @@ def device_name() -> str:
     if torch.cuda.is_available():
         return f"CUDA: {torch.cuda.get_device_name(0)}"
     return f"CPU, {torch.get_num_threads()} threads"
-
-
-__all__ = [
-    "CustomerView",
-    "Estimate",
-    "Explanation",
-    "Recommender",
-    "Run",
-    "Snapshot",
-    "customer",
-    "datasets",
-    "demo",
-    "device_name",
-    "estimate",
-    "evaluate",
-    "explain",
-    "export",
-    "ingest",
-    "intake",
-    "jobs",
-    "load",
-    "presets",
-    "recommend",
-    "runs",
-    "search",
-    "snapshots",
-    "start",
-    "train",
-    "work",
-]
