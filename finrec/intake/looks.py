@@ -16,8 +16,8 @@ DISTINCT = 2_000  # distinct cells of a column looked at
 _NAMES: dict[str, str] = {
     "customer": r"customer|client|cust|cliente|kunde|user|member|ncodpers|reviewer|household|"
     r"person|party|investor|subscriber|holder|account|konto|cuenta",
-    "product": r"product|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
-    r"producto|produkt|wkn|cusip",
+    "product": r"prod|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
+    r"offering|wkn|cusip",
     "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought",
     "amount": r"amount|betrag|importe|total|paid|spent|premium|monto|sum|volume",
     "price": r"price|close|nav|kurs|quote|precio|adj",

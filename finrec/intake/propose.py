@@ -123,6 +123,8 @@ def _customer(looks: list[Look], date: Look | None) -> Look | None:
 def _product(looks: list[Look], customer: Look | None, date: Look | None) -> Look | None:
     named = [k for k in looks if k.named("product") and k.known and k is not customer
              and k is not date and not k.yes_no]  # fmt: skip
+    if not named:
+        return _taken(looks, customer, date)
     return max(
         named,
         key=lambda k: (
@@ -130,8 +132,31 @@ def _product(looks: list[Look], customer: Look | None, date: Look | None) -> Loo
             - (0.4 if re.search("name|title|type|categ|class|group", k.plain) else 0),
             -looks.index(k),
         ),
-        default=None,
     )  # fmt: skip
+
+
+def _taken(looks: list[Look], customer: Look | None, date: Look | None) -> Look | None:
+    """Where customers stand in many dated rows: the column of names that can be what was taken.
+
+    Of columns that differ between rows but not in every row, the one with the most values; what
+    was done (buy, sell) and plain measures are not it.
+    """
+    if customer is None or date is None or customer.distinct > 0.9 * customer.known:
+        return None
+    able = [
+        k
+        for k in looks
+        if k not in (customer, date)
+        and 1 < k.distinct <= 0.2 * k.known
+        and k.length <= 60
+        and k.dates < 0.5
+        and not k.yes_no
+        and k.actions < 0.5
+        and not any(k.named(role) for role in ("customer", "amount", "price", "date", "kind"))
+        and (k.numbers < 0.5 or bool(IDENTIFIER.search(k.words)))
+        and not _FLAGS.search(k.plain)
+    ]
+    return max(able, key=lambda k: (k.distinct, -looks.index(k)), default=None)
 
 
 def _kind(
@@ -179,7 +204,10 @@ def _column(
         sure = 0.95 if look.named("customer") else 0.5
         return Column(look.name, "customer", confidence=sure, why=_reason(look, "customer"))
     if look is product and kind in ("events", "products", "prices"):
-        return Column(look.name, "product", confidence=0.9, why=_reason(look, "product"))
+        if look.named("product"):
+            return Column(look.name, "product", confidence=0.9, why=_reason(look, "product"))
+        why = "customers come back to its values on different dates"
+        return Column(look.name, "product", confidence=0.5, why=why)
     if look is date and kind in ("events", "holdings", "prices"):
         doubt = " (day and month could be swapped: check)" if look.doubt else ""
         sure = 0.6 if look.doubt else 0.95 if look.named("date") else 0.8
