@@ -82,6 +82,21 @@ class TrainSettings(Frozen):
     half_life_days: float | None = Field(
         None, gt=0, description="an event this old counts half; None: all count the same"
     )
+    baskets: bool = Field(
+        True, description="events of one moment are foretold together, from before it (R2 only)"
+    )
+    balance: Literal["none", "weights", "over", "under"] = Field(
+        "none",
+        description="for rare products: class weights, or draw their customers more often, or "
+        "leave out events of frequent products",
+    )
+    balance_power: float = Field(
+        0.5, ge=0, le=1, description="0: as they are; 1: every product counts the same"
+    )
+    focal: float = Field(0.0, ge=0, le=5, description="focal loss's gamma; 0: cross-entropy")
+    negatives: int = Field(
+        0, ge=0, description="products drawn for a sampled softmax; 0: the whole catalogue"
+    )
     hide_own_edges: bool = Field(
         False, description="hide a batch's own edges from the graph while learning from it"
     )

@@ -33,6 +33,8 @@ class Batch:
         gaps: int64 [B, T], bucket of days since the event before.
         months: int64 [B, T], month of the event, 0 to 11.
         amounts: int64 [B, T], bucket of the amount, 0 unknown.
+        asked: int64 [B, T], position of the state that is asked for event t: t, or with events of
+            one moment taken together the position before the first of them.
         lengths: int64 [B], real events.
         numbers: float32 [B, P] of the profile.
         categories: int64 [B, Q] of the profile.
@@ -45,6 +47,7 @@ class Batch:
     gaps: Tensor
     months: Tensor
     amounts: Tensor
+    asked: Tensor
     lengths: Tensor
     numbers: Tensor
     categories: Tensor
@@ -72,6 +75,7 @@ class Encoded:
     gaps: np.ndarray
     months: np.ndarray
     amounts: np.ndarray
+    together: np.ndarray  # events of the same moment before this one, of the same customer
     numbers: np.ndarray
     categories: np.ndarray
     asof_month: np.ndarray
@@ -97,11 +101,21 @@ def encode(customers: Cohort, profile: Profile) -> Encoded:
         gaps,
         month(times),
         amount_bucket(customers.amounts),
+        _together(times, starts),
         numbers,
         categories,
         month(customers.asof),
         asof_gap,
     )
+
+
+def _together(times: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """How many events right before an event, of the same customer, have its time; int64 [E]."""
+    place = np.arange(len(times))
+    begins = np.ones(len(times), dtype=bool)
+    begins[1:] = times[1:] != times[:-1]
+    begins[starts] = True
+    return place - np.maximum.accumulate(np.where(begins, place, 0))
 
 
 def gap_bucket(days: np.ndarray) -> np.ndarray:
@@ -123,13 +137,14 @@ def month(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12
 
 
-def batch(encoded: Encoded, rows: np.ndarray, length: int) -> Batch:
+def batch(encoded: Encoded, rows: np.ndarray, length: int, baskets: bool = False) -> Batch:
     """Tensors of these customers, each with its last ``length`` events.
 
     Args:
         encoded: of the whole cohort.
         rows: int64 [B].
         length: most events kept.
+        baskets: events of one moment are asked for together, before the first of them.
     """
     customers = encoded.customers
     counts = np.minimum(customers.lengths[rows], length)
@@ -143,12 +158,16 @@ def batch(encoded: Encoded, rows: np.ndarray, length: int) -> Batch:
         out[real] = values[source]
         return torch.from_numpy(out)
 
+    asked = torch.arange(width).expand(len(rows), -1)
+    if baskets:
+        asked = (asked - spread(encoded.together)).clamp(min=0)
     return Batch(
         products=spread(customers.products),
         kinds=spread(encoded.kinds),
         gaps=spread(encoded.gaps),
         months=spread(encoded.months),
         amounts=spread(encoded.amounts),
+        asked=asked,
         lengths=torch.from_numpy(counts),
         numbers=torch.from_numpy(encoded.numbers[rows]),
         categories=torch.from_numpy(encoded.categories[rows]),

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
-from finrec.scorer import SECONDS_PER_DAY, Cohort
+from finrec.scorer import Cohort
+from finrec.training import balance
 from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network
 from finrec.training.checkpoint import (
     Checkpoints,
@@ -27,7 +28,7 @@ from finrec.training.checkpoint import (
     load_weights,
     optimizer_tensors,
 )
-from finrec.training.losses import softmax_over_catalogue
+from finrec.training.losses import sampled_softmax, softmax_over_catalogue
 
 CHECKPOINT_SECONDS = 60.0  # of work lost at most, besides whole epochs
 GRADIENT_NORM = 5.0
@@ -120,7 +121,10 @@ class _Loop:
         self.encoded = sequences.encode(histories, given.customers)
         self.lengths = np.minimum(histories.lengths, settings.model.length)
         self.targets = int(self.lengths.sum())
-        self.weights = _event_weights(histories, settings.train.half_life_days)
+        n_products = len(given.catalogue)
+        self.weights = balance.event_weights(histories, n_products, settings.train)
+        kept = balance.kept(histories, n_products, settings.train)
+        self.kept = None if kept is None else torch.from_numpy(kept).to(self.device)
         self.steps_per_epoch = math.ceil(len(histories) / settings.train.batch)
         self.state: dict[str, Any] = {
             "epoch": 0,
@@ -170,7 +174,9 @@ class _Loop:
         first = self.state["step"]
         done_targets = 0
         self.net.train()
-        for step, rows in enumerate(sequences.bucketed(self.lengths, train.batch, rng)):
+        pool = balance.drawn(self.histories, len(self.given.catalogue), train, rng)
+        batches = sequences.bucketed(self.lengths[pool], train.batch, rng)
+        for step, rows in enumerate(pool[places] for places in batches):
             if step < first:
                 continue
             if self.cancelled():
@@ -201,24 +207,36 @@ class _Loop:
     def _step(self, rows: np.ndarray) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        batch = sequences.batch(self.encoded, rows, self.settings.model.length).to(self.device)
+        train = self.settings.train
+        baskets = train.baskets and self.settings.protocol == "R2"
+        batch = sequences.batch(self.encoded, rows, self.settings.model.length, baskets)
+        batch = batch.to(self.device)
         hidden = None
-        if self.settings.train.hide_own_edges:
+        if train.hide_own_edges:
             hidden = hidden_edges(self.given, self.histories, rows, self.device)
         products = self.net.products(hidden)
         real = batch.real()  # [B, T]
-        states = self.net.states(batch, products)[:, :-1][real]  # [S, D]
+        states = self.net.states(batch, products)
+        if baskets:
+            asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
+            states = states.gather(1, asked)[real]  # [S, D]
+        else:
+            states = states[:, :-1][real]
+        targets = batch.products[real]
         weights = None
         if self.weights is not None:
             weights = torch.from_numpy(self._weights_of(rows)).to(self.device)
-        loss = softmax_over_catalogue(
-            states,
-            products,
-            self.net.bias,
-            batch.products[real],
-            weights,
-            self.settings.train.smoothing,
-        )
+        if self.kept is not None:
+            dropped = torch.rand(len(targets), device=self.device) >= self.kept[targets]
+            weights = (torch.ones_like(self.kept[targets]) if weights is None else weights) * (
+                ~dropped
+            )
+        how = (weights, train.smoothing, train.focal)
+        table, bias = products, self.net.bias
+        if train.negatives:
+            loss = sampled_softmax(states, table, bias, targets, train.negatives, *how)
+        else:
+            loss = softmax_over_catalogue(states, table, bias, targets, *how)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"The loss is not finite in epoch {self.state['epoch'] + 1}; lower the rate."
@@ -306,11 +324,3 @@ def _optimizer(net: nn.Module, settings: RunSettings) -> torch.optim.Optimizer:
         betas=(0.9, 0.98),
         weight_decay=settings.train.weight_decay,
     )
-
-
-def _event_weights(histories: Cohort, half_life_days: float | None) -> np.ndarray | None:
-    """Weight of each event by its age, float32 [E]; None when all count the same."""
-    if half_life_days is None or not len(histories.times):
-        return None
-    age = (histories.times.max() - histories.times) / SECONDS_PER_DAY
-    return (0.5 ** (age / half_life_days)).astype(np.float32)

@@ -5,6 +5,7 @@ Shapes: S training targets of a step, N products, D width.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -29,13 +30,14 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         targets: Tensor,
         weights: Tensor,
         smoothing: float,
+        focal: float,
     ) -> Tensor:
         count, n_products = len(states), len(products)
         grad_states = torch.empty_like(states)
         grad_products = torch.zeros_like(products)
         grad_bias = torch.zeros_like(bias)
         total = states.new_zeros(())
-        norm = weights.sum()
+        norm = weights.sum().clamp(min=1e-12)
         for start in range(0, count, CHUNK):
             rows = slice(start, min(start + CHUNK, count))
             logits = torch.addmm(bias, states[rows], products.T)  # [chunk, N]
@@ -47,7 +49,13 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             log_norm = sums.log() + top[:, 0]
             nll = log_norm - (1 - smoothing) * picked - smoothing * mean
             weight = weights[rows] / norm
-            total += (nll * weight).sum()
+            if focal:  # loss (1 - p)^gamma nll; its slope in nll weighs the gradient of nll
+                missed = -torch.expm1(-nll)
+                total += (missed**focal * nll * weight).sum()
+                slope = focal * missed.clamp(min=1e-6) ** (focal - 1) * (1 - missed) * nll
+                weight = weight * (missed**focal + slope)
+            else:
+                total += (nll * weight).sum()
             # d nll / d logits = softmax - (1 - smoothing) one_hot - smoothing / N
             share.mul_((weight / sums)[:, None])
             if smoothing:
@@ -63,7 +71,7 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad = grads[0]
         states, products, bias = ctx.saved_tensors
-        return grad * states, grad * products, grad * bias, None, None, None
+        return grad * states, grad * products, grad * bias, None, None, None, None
 
 
 def softmax_over_catalogue(
@@ -73,6 +81,7 @@ def softmax_over_catalogue(
     targets: Tensor,
     weights: Tensor | None = None,
     smoothing: float = 0.0,
+    focal: float = 0.0,
 ) -> Tensor:
     """Weighted mean cross-entropy of the acquired product against the whole catalogue.
 
@@ -86,10 +95,54 @@ def softmax_over_catalogue(
         targets: index of the acquired product, int64 [S].
         weights: one a target, float [S]; None: all equal.
         smoothing: share of probability spread over the catalogue (label smoothing).
+        focal: gamma of Lin et al. (2017), Eq. (4): well-foretold targets count less; 0: off. Not
+            together with smoothing.
     """
+    if focal and smoothing:
+        raise ValueError("Focal loss and label smoothing exclude each other; set one to 0.")
     if weights is None:
         weights = torch.ones(len(states), dtype=states.dtype, device=states.device)
     loss: Tensor = _SoftmaxOverCatalogue.apply(  # type: ignore[no-untyped-call]
-        states, products, bias, targets, weights, smoothing
+        states, products, bias, targets, weights, smoothing, focal
     )
     return loss
+
+
+def sampled_softmax(
+    states: Tensor,
+    products: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    negatives: int,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    focal: float = 0.0,
+) -> Tensor:
+    """As :func:`softmax_over_catalogue`, against the step's targets and a sample of the others.
+
+    The sample is uniform; its part of the normaliser is scaled to the whole catalogue (Jean et
+    al., 2015), so that the expected normaliser is the full one's.
+
+    Args:
+        states: customer vectors, float [S, D].
+        products: product vectors, float [N, D].
+        bias: one a product, float [N].
+        targets: index of the acquired product, int64 [S].
+        negatives: products drawn besides the step's own targets.
+        weights: one a target, float [S]; None: all equal.
+        smoothing: as there.
+        focal: as there.
+    """
+    n_products = len(products)
+    own, place = targets.unique(return_inverse=True)
+    others = torch.ones(n_products, dtype=torch.bool, device=targets.device)
+    others[own] = False
+    left = others.nonzero()[:, 0]
+    drawn = left[torch.randperm(len(left), device=left.device)[:negatives]]
+    chosen = torch.cat([own, drawn])
+    scale = torch.zeros(len(chosen), dtype=bias.dtype, device=bias.device)
+    if len(drawn):
+        scale[len(own) :] = math.log(len(left) / len(drawn))
+    return softmax_over_catalogue(
+        states, products[chosen], bias[chosen] + scale, place, weights, smoothing, focal
+    )

@@ -38,3 +38,34 @@ def test_large_logits_stay_finite():
     products = torch.tensor([[1.0], [-1.0]])
     loss = losses.softmax_over_catalogue(states, products, torch.zeros(2), torch.tensor([0, 1]))
     assert torch.isfinite(loss) and loss < 1e-6
+
+
+def test_focal_equals_its_formula_in_value_and_gradient():
+    torch.manual_seed(1)
+    states = torch.randn(9, 4, requires_grad=True)
+    products = torch.randn(5, 4, requires_grad=True)
+    bias = torch.zeros(5)
+    targets = torch.randint(5, (9,))
+    ours = losses.softmax_over_catalogue(states, products, bias, targets, focal=2.0)
+    ours.backward()
+    found = [states.grad.clone(), products.grad.clone()]
+    states.grad = products.grad = None
+    logged = F.log_softmax(states @ products.T, 1).gather(1, targets[:, None])[:, 0]
+    theirs = (-((1 - logged.exp()) ** 2) * logged).mean()
+    theirs.backward()
+    torch.testing.assert_close(ours, theirs)
+    for got, tensor in zip(found, (states, products), strict=True):
+        torch.testing.assert_close(got, tensor.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_sampled_softmax_with_every_product_is_the_full_one_and_near_it_with_many():
+    torch.manual_seed(2)
+    states, products = torch.randn(16, 8) / 3, torch.randn(2000, 8)
+    bias, targets = torch.randn(2000), torch.randint(2000, (16,))
+    full = losses.softmax_over_catalogue(states, products, bias, targets)
+    every = losses.sampled_softmax(states, products, bias, targets, 2000)
+    torch.testing.assert_close(every, full)
+    drawn = torch.stack(
+        [losses.sampled_softmax(states, products, bias, targets, 500) for _ in range(50)]
+    )
+    assert 0 < (drawn.mean() - full).abs() < 0.05 and drawn.std() < 0.1
