@@ -10,7 +10,7 @@ from finrec import config, pipeline
 from finrec.figures import formats, tables
 from finrec.pipeline import Snapshot
 from finrec.schema import DataError
-from pages import frame
+from pages import custody, frame
 
 WITHOUT_FILES = ("demo",)
 INBOX, FOLDER = "In the inbox", "Elsewhere on this machine"
@@ -117,6 +117,13 @@ def main() -> None:
     else:
         frame.show(tables.snapshots(pipeline.snapshots()), "snapshots", "Snapshots of data")
         details(snapshot)
+        health, change, remove = st.tabs(["Quality", "Compare", "Delete and erase"])
+        with health:
+            custody.health(snapshot)
+        with change:
+            custody.comparison(snapshot)
+        with remove:
+            custody.removal(snapshot)
     bring_in()
 
 

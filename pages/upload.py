@@ -47,6 +47,13 @@ SHAPES = """
 
 Dates, numbers and encodings are recognised. Nothing is kept before you have seen what comes out.
 """
+COARSER = {
+    "number": {"": "As it is", "5": "Bands of 5", "10": "Bands of 10", "100": "Bands of 100",
+               "1000": "Bands of 1,000", "10000": "Bands of 10,000"},
+    "date": {"": "As it is", "month": "Month only", "year": "Year only"},
+    "text": {"": "As it is", "first 1": "First character", "first 2": "First 2 characters",
+             "first 3": "First 3 characters"},
+}  # fmt: skip
 UNSURE = 0.6  # below this confidence a column is marked
 
 
@@ -150,6 +157,41 @@ def _role(row: Any, given: Given, place: int, number: int, column: intake.Column
     )
 
 
+def coarsened(mapping: intake.Mapping, given: Given) -> intake.Mapping:
+    """Attributes made less exact, so that they say less about a single person."""
+    able = [
+        (place, number, column)
+        for place, table in enumerate(mapping.tables)
+        if table.kind in ("customers", "events", "holdings")
+        for number, column in enumerate(table.columns)
+        if column.role == "attribute"
+    ]
+    if not able:
+        return mapping
+    tables_ = [list(table.columns) for table in mapping.tables]
+    with st.expander("Privacy: make columns less exact", icon=":material/blur_on:"):
+        st.markdown("A column that is not needed at all is best set to *Not used* above.")
+        row = st.container(horizontal=True)
+        for place, number, column in able:
+            ways = COARSER[column.type]
+            if column.coarsen and column.coarsen not in ways:
+                ways = {**ways, column.coarsen: column.coarsen}
+            how = row.selectbox(
+                formats.markdown(column.name),
+                list(ways),
+                index=list(ways).index(column.coarsen),
+                format_func=ways.__getitem__,
+                key=f"coarsen {given.mark} {place} {number}",
+                width=210,
+            )
+            tables_[place][number] = replace(column, coarsen=str(how))
+    changed = tuple(
+        replace(table, columns=tuple(columns))
+        for table, columns in zip(mapping.tables, tables_, strict=True)
+    )
+    return replace(mapping, tables=changed)
+
+
 def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
     """What the data set is called, and what becomes of doubtful rows."""
     left, right = st.columns(2)
@@ -178,6 +220,21 @@ def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
                 ("negative", "Negative amounts", 0),
             )
         }
+        chosen["unknown_products"] = st.radio(
+            "Products that a file of products lacks",
+            ["add", "reject"],
+            key=f"unknown products {given.mark}",
+            horizontal=True,
+        )
+        chosen["ages"] = st.number_input(
+            "Highest believable age; others count as unknown",
+            min_value=1,
+            max_value=200,
+            value=int(mapping.ages),
+            key=f"ages {given.mark}",
+            width=300,
+        )
+    mapping = coarsened(mapping, given)
     return replace(mapping, title=title.strip(), name=name.strip(), pseudonymise=hidden, **chosen)
 
 

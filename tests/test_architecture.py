@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serving": _BASE | {"snapshots", "split", "features", "training"},
     "explain": _BASE | {"split", "features", "networks", "training"},
     "records": {"schema", "config"},
-    "figures": _BASE | {"split", "evaluation", "serving", "explain"},
+    "figures": _BASE | {"snapshots", "split", "evaluation", "serving", "explain"},
 }
 MAY_IMPORT["pipeline"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"bootstrap"}

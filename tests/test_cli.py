@@ -102,6 +102,15 @@ def test_explain_adds_up_and_equals_the_fast_score(trained):
         (("explain", "{run}", "--customer", "001", "--product", "P99"), "Product 'P99' is not in"),
         (("explain", "{run}", "--customer", "ghost", "--product", "P01"), "Customer 'ghost'"),
         (("resume", "nothing"), "no job"),
+        (("ingest", "uploaded"), "Name the files"),
+        (("ingest", "uploaded", "x.csv"), "--auto takes the proposal"),
+        (("ingest", "uploaded", "x.csv", "--auto"), "x.csv"),
+        (("ingest", "uploaded", "x.csv", "--mapping", "none.json"), "none.json can't be read"),
+        (("ingest", "demo", "a", "b"), "one folder or file"),
+        (("propose", "x.csv"), "x.csv"),
+        (("drift", "nothing", "small"), "is not a snapshot"),
+        (("delete", "nothing", "--yes"), "is not a snapshot"),
+        (("erase", "nobody-of-that-name", "--yes"), "knows that customer"),
     ],
 )
 def test_bad_input_is_one_clear_sentence_and_code_2(trained, arguments, says, shared_home):

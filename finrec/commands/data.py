@@ -109,7 +109,7 @@ def drift(before: str, after: str, as_json: screen.Json = False) -> None:
         if isinstance(value, pd.DataFrame):
             screen.table(value, name)
         else:
-            print(f"{name}: {value}")
+            print(f"{name}: {list(value) if isinstance(value, pd.Series) else value}")
 
 
 def delete(snapshot: str, yes: Yes = False) -> None:

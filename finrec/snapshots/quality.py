@@ -17,6 +17,7 @@ from finrec.schema import AMOUNT, CUSTOMER, KIND, PRODUCT, TIME
 
 FAR = 3.0  # interquartile ranges beyond the quartiles that make an outlier
 OLDEST = 120
+MOST_PRODUCTS = 1000
 SKEWED = 100  # times as many events of the most frequent product as of the rarest
 
 
@@ -29,11 +30,15 @@ class Quality:
             (number beyond three interquartile ranges; NaN for other types than numbers).
         figures: counts and shares by name.
         findings: what a reader should know, each a sentence.
+        months: month (datetime64), events: how many in each month that has any.
+        products: product_id, events: the most frequent first, at most ``MOST_PRODUCTS``.
     """
 
     columns: pd.DataFrame
     figures: dict[str, Any]
     findings: tuple[str, ...]
+    months: pd.DataFrame
+    products: pd.DataFrame
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and dicts."""
@@ -63,8 +68,16 @@ def quality(folder: Path, today: str) -> Quality:
             for field in pq.read_schema(files[table])
         ]
         figures = _figures(db, today)
+        months = db.execute(
+            f"SELECT date_trunc('month', \"{TIME}\")::TIMESTAMP AS month, count(*) AS events "
+            "FROM events GROUP BY 1 ORDER BY 1"
+        ).df()
+        products = db.execute(
+            f"SELECT {PRODUCT}, count(*) AS events FROM events GROUP BY 1 ORDER BY 2 DESC, 1 "
+            f"LIMIT {MOST_PRODUCTS}"
+        ).df()
     frame = pd.DataFrame(columns)
-    return Quality(frame, figures, tuple(_findings(frame, figures)))
+    return Quality(frame, figures, tuple(_findings(frame, figures)), months, products)
 
 
 def _column(db: duckdb.DuckDBPyConnection, table: str, field: pa.Field) -> dict[str, Any]:
