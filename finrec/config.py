@@ -7,10 +7,13 @@ be repeated from that file alone.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from finrec.schema import DataError
 
 PARTS: dict[str, tuple[bool, bool]] = {  # name: (text given, graph given)
     "baseline": (False, False),
@@ -43,6 +46,17 @@ def text_model_dir() -> Path | None:
     return Path(named) if named else None
 
 
+def text_encoder_dir(name: str) -> Path:
+    """Folder of a text encoder that was pretrained, adapted or fine-tuned here.
+
+    Raises:
+        DataError: when the name could lead elsewhere.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name):
+        raise DataError(f"{name!r} is no name of an encoder; use letters, digits, _, . and -.")
+    return models_dir() / "texts" / name
+
+
 class Frozen(BaseModel):
     """Base of all settings: immutable, and an unknown name is an error rather than ignored."""
 
@@ -63,6 +77,12 @@ class ModelSettings(Frozen):
         False, description="read time gaps and months, also of the moment asked about (R2 only)"
     )
     pre_norm: bool = Field(True, description="normalise before each sub-layer; False: after it")
+    text_encoder: str = Field(
+        "", description="name of an encoder in models/texts; empty: the one that is packaged"
+    )
+    text_layers: int = Field(
+        0, ge=0, le=12, description="top layers of the text encoder that learn along"
+    )
     graph_kind: Literal["gcn", "gat", "gatv2", "lightgcn"] = Field(
         "gcn", description="aggregation of the graph network"
     )

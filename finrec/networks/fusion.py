@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from finrec.networks.language import TextTower as LanguageTower
+
 
 class ProfileTower(nn.Module):
     """Attributes to a vector: a linear map of the numbers plus an embedding a category.
@@ -58,6 +60,32 @@ class TextTower(nn.Module):
     def forward(self, vectors: Tensor | None = None) -> Tensor:
         """Vectors of the catalogue, or of other texts (a product that does not exist yet)."""
         return self.dropout(self.project(self.vectors if vectors is None else vectors))
+
+
+class LivingTextTower(TextTower):
+    """As :class:`TextTower`, with vectors that the encoder's top layers learn to make.
+
+    Args:
+        encoder: lower part frozen, top layers learning.
+        ids: tokens of the catalogue's texts, int64 [N, S].
+        present: where a token is, bool [N, S].
+        width: D.
+    """
+
+    def __init__(self, encoder: LanguageTower, ids: Tensor, present: Tensor, width: int) -> None:
+        hidden = encoder.lower(ids, present)  # never changes, so it is computed once
+        super().__init__(encoder.upper(hidden, present).detach(), width)
+        self.encoder = encoder
+        self.register_buffer("hidden", hidden, persistent=False)
+        self.register_buffer("present", present, persistent=False)
+
+    def now(self) -> Tensor:
+        """The catalogue's text vectors as they are now, [N, V]."""
+        return self.encoder.upper(self.hidden, self.present)
+
+    def forward(self, vectors: Tensor | None = None) -> Tensor:
+        """Vectors of the catalogue, or of other texts."""
+        return super().forward(self.now() if vectors is None else vectors)
 
 
 class GatedFusion(nn.Module):

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from finrec.config import PARTS, RunSettings
+from finrec.config import PARTS, RunSettings, text_encoder_dir
 from finrec.features import graph as graphs
 from finrec.features import profile, sequences, text
 from finrec.features.profile import Profile
 from finrec.networks.behaviour import BehaviourTransformer, EventSizes
-from finrec.networks.fusion import ProfileTower, TextTower
+from finrec.networks.fusion import LivingTextTower, ProfileTower, TextTower
+from finrec.networks.language import TextTower as LanguageTower
 from finrec.networks.recommender import FusedRecommender
 from finrec.networks.relations import Hidden, PathTower, ProductGraph
-from finrec.schema import CUSTOMER
+from finrec.schema import CUSTOMER, DataError
 from finrec.scorer import KINDS, Catalogue, Cohort, cohort
 from finrec.split import FoldName, Split
+from finrec.training import encoders
 
+MOST_LIVING = 2_000  # products whose texts are read in each step
 SIZES = EventSizes(len(KINDS), sequences.N_GAPS, 12, sequences.N_AMOUNTS)
 
 
@@ -35,6 +40,8 @@ class Inputs:
         texts: float32 [N, V]; None without the text part.
         graph: None without the graph part.
         paths: None without the graph part.
+        encoder: the text encoder whose top layers shall learn, its tokens and where they are;
+            None where text vectors stay as they are.
     """
 
     catalogue: Catalogue
@@ -43,6 +50,7 @@ class Inputs:
     texts: np.ndarray | None
     graph: graphs.Graph | None
     paths: graphs.Paths | None
+    encoder: tuple[LanguageTower, Tensor, Tensor] | None = None
 
 
 def inputs(
@@ -56,18 +64,57 @@ def inputs(
     part = split.fold(fold)
     known = part.train[CUSTOMER].unique()
     histories = cohort(known, part.train, split.customers, split.catalogue, part.until)
-    texts = None
+    texts, encoder = None, None
     if with_text:
-        texts = text.encode(text.describe(split.catalogue.table), progress=progress)
+        described = text.describe(split.catalogue.table)
+        name = settings.model.text_encoder
+        folder = text_encoder_dir(name) if name else None
+        texts = text.encode(described, folder, progress=progress)
+        if settings.model.text_layers:
+            encoder = _living(described, settings.model.text_layers, folder)
     n = len(split.catalogue)
     graph = graphs.build(histories, n) if with_graph else None
     paths = graphs.paths(histories, n) if with_graph else None
     table = split.catalogue.table
     customers = split.customers[split.customers[CUSTOMER].isin(known)]
     return (
-        Inputs(split.catalogue, profile.fit(customers), profile.fit(table), texts, graph, paths),
+        Inputs(
+            split.catalogue,
+            profile.fit(customers),
+            profile.fit(table),
+            texts,
+            graph,
+            paths,
+            encoder,
+        ),
         histories,
     )
+
+
+def _living(texts: list[str], layers: int, folder: Path | None) -> tuple[Any, Tensor, Tensor]:
+    if len(texts) > MOST_LIVING:
+        raise DataError(
+            f"model.text_layers reads every product's text in each step; with {len(texts):,} "
+            f"products (more than {MOST_LIVING:,}) set it to 0 and adapt the encoder beforehand "
+            "with `finrec pretrain adapt`."
+        )
+    try:
+        return encoders.tower(texts, layers, folder)
+    except ValueError as error:
+        raise DataError(f"model.text_layers: {error}.") from error
+
+
+def settled(scorer: FusedScorer) -> FusedScorer:
+    """The scorer with text vectors that no longer learn, as it is saved."""
+    tower = scorer.network.text
+    if not isinstance(tower, LivingTextTower):
+        return scorer
+    with torch.no_grad():
+        vectors = tower.eval().now().detach().cpu()
+    frozen = TextTower(vectors, tower.project.out_features)
+    frozen.project.load_state_dict(tower.project.state_dict())
+    scorer.network.text = frozen.to(scorer.network.bias.device)
+    return replace(scorer, given=replace(scorer.given, texts=vectors.numpy(), encoder=None))
 
 
 def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
@@ -93,12 +140,20 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         BehaviourTransformer(shape, SIZES),
         ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
         attributes,
-        None if given.texts is None else TextTower(torch.from_numpy(given.texts), shape.width),
+        _text_tower(given, shape.width),
         graph,
         None
         if given.paths is None
         else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
     )
+
+
+def _text_tower(given: Inputs, width: int) -> TextTower | None:
+    if given.texts is None:
+        return None
+    if given.encoder is not None:
+        return LivingTextTower(*given.encoder, width)
+    return TextTower(torch.from_numpy(given.texts), width)
 
 
 def hidden_edges(

@@ -21,7 +21,7 @@ from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
 from finrec.training import balance
-from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network
+from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network, settled
 from finrec.training.checkpoint import (
     Checkpoints,
     load_optimizer,
@@ -147,7 +147,7 @@ class _Loop:
         best = self.state["best"]
         load_weights(self.net, self.best, "the chosen epoch")
         return Fitted(
-            self.scorer,
+            settled(self.scorer),
             int(best["epoch"]),
             float(best["valid"]) if best["valid"] is not None else float("nan"),
             float(best["seconds"]),

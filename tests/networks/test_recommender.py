@@ -20,7 +20,7 @@ from finrec.training import assemble
 def made(small_dataset, monkeypatch):
     """A function that builds a network for the small data set with given parts."""
     monkeypatch.setattr(
-        assemble.text, "encode", lambda texts, **_: np.ones((len(texts), 16), np.float32)
+        assemble.text, "encode", lambda texts, *_, **__: np.ones((len(texts), 16), np.float32)
     )
 
     def make(parts="+tl+gnn", **model):
