@@ -313,7 +313,9 @@ def receipt(found: intake.Receipt) -> None:
         if found.rejected:
             frame.show(tables.reasons(found.reasons), "reasons", "Why rows were rejected")
             frame.download(found.rejects, "rejected-rows", "save rejected", "Save rejected rows")
-        st.page_link("pages/train.py", label="Train a model", icon=":material/arrow_forward:")
+        with st.container(horizontal=True):
+            st.page_link("pages/train.py", label="Train a model", icon=":material/arrow_forward:")
+            st.page_link("pages/data.py", label="See their quality", icon=":material/rule:")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ are read by :func:`evaluate` alone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finrec.evaluation import metrics, pointwise
-from finrec.schema import DatasetInfo
+from finrec.evaluation import beyond, metrics, pointwise
+from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,12 @@ class Ranking:
     Args:
         per_case: one row a case, one column a metric.
         warm: whether the customer had events before, bool [C].
+        top: each list's products, best first, int64 [C, k]; -1 where fewer could be offered.
     """
 
     per_case: pd.DataFrame
     warm: np.ndarray
+    top: np.ndarray
 
     def mean(self, rows: np.ndarray | None = None) -> dict[str, float]:
         """Mean over cases (macro average), or over the cases at ``rows``; empty for none."""
@@ -71,6 +76,7 @@ def rankings(
 ) -> dict[bool, Ranking]:
     """:func:`ranking` with and without the history masked, from one scoring; by ``masked``."""
     parts: dict[bool, list[pd.DataFrame]] = {masked: [] for masked in views}
+    lists: dict[bool, list[np.ndarray]] = {masked: [] for masked in views}
     for start in range(0, len(cases), batch):
         part = cases.take(np.arange(start, min(start + batch, len(cases))))
         scores = scorer.score(part.customers)
@@ -79,9 +85,11 @@ def rankings(
             allowed = offered(part, scores.shape[1], masked and not repeatable)
             rank = metrics.ranks(scores, allowed, rows, part.relevant)
             kept.append(metrics.per_case(rank, part.offsets, ks))
+            lists[masked].append(beyond.top(scores, allowed, ks[0]))
     warm = cases.customers.lengths > 0
     return {
-        masked: Ranking(pd.concat(kept, ignore_index=True), warm) for masked, kept in parts.items()
+        masked: Ranking(pd.concat(kept, ignore_index=True), warm, np.concatenate(lists[masked]))
+        for masked, kept in parts.items()
     }
 
 
@@ -94,13 +102,27 @@ def offered(cases: Cases, n_products: int, without_history: bool) -> np.ndarray:
     return np.ones((len(cases), n_products), dtype=bool)
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What the one look at the test cases gave.
+
+    Args:
+        metrics: by protocol, as kept in a run's ``metrics.json``.
+        per_case: the headline view (history masked), one row a case: ``customer`` (a code, not an
+            id: place of the customer's first case among the test cases), ``warm``, the metrics.
+    """
+
+    metrics: dict[str, Any]
+    per_case: pd.DataFrame
+
+
 def evaluate(
     scorer_for: Callable[[FoldName], Scorer],
     split: Split,
     info: DatasetInfo,
     references: Mapping[str, Scorer],
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Metrics by protocol on the test cases, beside simple methods that they must beat.
 
     Args:
@@ -110,32 +132,44 @@ def evaluate(
         references: simple methods by name, fitted on the test fold's training part.
         seed: of the negatives of protocol P.
     """
-    return {
+    logger.info("Reading the test cases of %s, protocol %s.", info.name, split.protocol)
+    views, headline = _ranked(scorer_for("test"), split, info)
+    found = {
         split.protocol: {
-            **_ranked(scorer_for("test"), split, info),
+            **views,
             "headline": f"ndcg@{info.ks[0]}",
             "description": split.description,
             "cases": len(split.test.cases),
-            "references": {name: _ranked(r, split, info) for name, r in references.items()},
+            "references": {name: _ranked(r, split, info)[0] for name, r in references.items()},
         },
         "P": pointwise.evaluate(scorer_for, split, seed),
     }
+    codes = pd.factorize(split.test.cases.customers.ids)[0]
+    return Evaluation(
+        found,
+        pd.concat(
+            [pd.DataFrame({"customer": codes, "warm": headline.warm}), headline.per_case], axis=1
+        ),
+    )
 
 
-def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> dict[str, Any]:
+def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> tuple[dict[str, Any], Ranking]:
     cases = split.test.cases
     views: dict[str, Any] = {}
     told = cases.allowed is not None or split.repeatable
     names = {True: "masked"} if told else {True: "masked", False: "unmasked"}
     ranked = rankings(scorer, cases, info.ks, tuple(names), split.repeatable)
     for masked, name in names.items():
-        found = ranked[masked]
-        views[name] = found.mean()
-        if masked:
-            slices = {"warm": found.warm, "cold": ~found.warm}
-            views["slices"] = {
-                which: {"cases": int(rows.sum()), **found.mean(rows)}
-                for which, rows in slices.items()
-                if 0 < rows.sum() < len(rows)
-            }
-    return views
+        views[name] = ranked[masked].mean()
+    found = ranked[True]
+    slices = {"warm": found.warm, "cold": ~found.warm}
+    views["slices"] = {
+        which: {"cases": int(rows.sum()), **found.mean(rows)}
+        for which, rows in slices.items()
+        if 0 < rows.sum() < len(rows)
+    }
+    counts = np.bincount(
+        split.catalogue.index(split.test.train[PRODUCT]), minlength=len(split.catalogue)
+    )
+    views["lists"] = {"k": info.ks[0], **beyond.figures(found.top, counts, split.catalogue.table)}
+    return views, found

@@ -140,11 +140,12 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         "popularity": Popularity().fit(parts.test, parts),
         "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
     }
-    metrics = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
+    measured = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
     provenance = _provenance(snapshot, settings, chosen, final, scale) | {"paths": weighed}
     tell({"event": "done", "message": f"Done: {run}."})
+    log = jobs.folder(run) / "log.jsonl"
     return run_store.write(
-        run, final.scorer, settings, metrics, provenance, jobs.folder(run) / "log.jsonl"
+        run, final.scorer, settings, measured.metrics, provenance, log, measured.per_case
     )
 
 

@@ -2,7 +2,8 @@
 
 A run holds ``config.json`` (its settings), ``weights.safetensors``, ``features.safetensors`` (text
 vectors and graph), ``ids.parquet`` (the catalogue), ``profile.json`` (how attributes become
-numbers), ``metrics.json``, ``provenance.json`` and ``log.jsonl``. Nothing in it is pickled.
+numbers), ``metrics.json``, ``per_case.parquet``, ``provenance.json`` and ``log.jsonl``. Nothing in
+it is pickled.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from finrec.training import checkpoint
 from finrec.training.assemble import FusedScorer, Inputs, network
 
 SETTINGS = "config.json"
+PER_CASE = "per_case.parquet"
 PATH_ARRAYS = ("indptr", "indices", "values")
 GRAPH_ARRAYS = (*PATH_ARRAYS, "inverse_root_degree")
 
@@ -53,6 +55,12 @@ class Run:
     settings: RunSettings
     metrics: Mapping[str, Any]
     provenance: Mapping[str, Any]
+
+    @property
+    def per_case(self) -> pd.DataFrame | None:
+        """Metrics of each test case; None for runs that were made before these were kept."""
+        file = self.path / PER_CASE
+        return pd.read_parquet(file) if file.is_file() else None
 
     def scorer(self, device: torch.device | None = None) -> FusedScorer:
         """The trained network, in memory.
@@ -76,8 +84,9 @@ def write(
     metrics: Mapping[str, Any],
     provenance: Mapping[str, Any],
     log: Path | None = None,
+    per_case: pd.DataFrame | None = None,
 ) -> Run:
-    """Keep a trained network as ``models/<run>/``."""
+    """Keep a trained network as ``models/<run>/``, with its metrics of each test case."""
     folder = config.models_dir()
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
@@ -90,6 +99,8 @@ def write(
             staging / "weights.safetensors",
         )
         write_inputs(staging, scorer.given)
+        if per_case is not None:
+            per_case.to_parquet(staging / PER_CASE, index=False)
         if log is not None and log.exists():
             shutil.copyfile(log, staging / "log.jsonl")
         publish(staging, folder / run)

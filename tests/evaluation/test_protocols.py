@@ -66,7 +66,10 @@ def test_batches_do_not_change_figures(small_dataset):
 def test_evaluate_reports_both_views_the_references_and_protocol_p(small_dataset):
     cut = split(small_dataset)
     popular = Popularity().fit(cut.test, cut)
-    found = protocols.evaluate(lambda fold: popular, cut, small_dataset.info, {"pop": popular})
+    done = protocols.evaluate(lambda fold: popular, cut, small_dataset.info, {"pop": popular})
+    found = done.metrics
+    assert len(done.per_case) == len(cut.test.cases)
+    assert done.per_case["ndcg@5"].mean() == pytest.approx(found["R2"]["masked"]["ndcg@5"])
     assert set(found) == {"R2", "P"}
     assert found["R2"]["masked"] == found["R2"]["references"]["pop"]["masked"]
     assert {"hr@3", "ndcg@5", "mrr"} <= set(found["R2"]["unmasked"])
