@@ -73,8 +73,11 @@ class ModelSettings(Frozen):
     inner: int = Field(4, ge=1, le=8, description="feed-forward width as a multiple of width")
     dropout: float = Field(0.3, ge=0, lt=1, description="on inputs, attention output and FFN")
     length: int = Field(50, ge=2, le=1000, description="most recent events read")
+    gaps: bool = Field(
+        True, description="read the days between events, and since the last one (R2 only)"
+    )
     calendar: bool = Field(
-        False, description="read time gaps and months, also of the moment asked about (R2 only)"
+        False, description="read the month of each event and of the moment asked about (R2 only)"
     )
     pre_norm: bool = Field(True, description="normalise before each sub-layer; False: after it")
     text_encoder: str = Field(

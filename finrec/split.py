@@ -218,7 +218,7 @@ def _temporal(
                 f"{test_from:%Y-%m-%d} leaves no events to {name if len(known) else 'learn from'}; "
                 "choose other dates."
             )
-        cases = _cases(dataset, known, held_out, catalogue, moment)
+        cases = _cases(dataset, known, held_out, catalogue, next_moment(known[TIME], moment))
         folds[name] = Fold(known.drop(columns=FOLD), cases, moment)
     return Split(
         "R2",
@@ -230,6 +230,25 @@ def _temporal(
         folds["test"],
         dataset.info.repeatable,
     )
+
+
+def next_moment(known: pd.Series, earliest: pd.Timestamp) -> pd.Timestamp:
+    """The moment that is asked about: the next at which an event can be seen.
+
+    Where events are told once a month, the next ones are a month after the last, however early
+    the question is asked; a network that has learned from monthly gaps would otherwise be asked
+    about a gap of a day.
+
+    Args:
+        known: times of all events known, datetime64.
+        earliest: not before this.
+    """
+    days = np.unique(known.to_numpy().astype("datetime64[D]"))
+    if len(days) < 2:
+        return earliest
+    steps = np.sort(np.diff(days))
+    usual = steps[(len(steps) - 1) // 2]  # the lower median
+    return max(earliest, pd.Timestamp(days[-1] + usual))
 
 
 def _cases(

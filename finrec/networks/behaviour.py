@@ -41,7 +41,7 @@ class BehaviourTransformer(nn.Module):
     Source: Eq. (1) to (8) of the paper and its decoder. Token 0 is a start token that carries the
     customer's profile, token t + 1 is event t; the state at token t sees the profile and events
     before t, and predicts event t. The decoder's query at token t is the encoder's state there
-    plus a learned "next" vector plus, when ``calendar`` is on, month and time gap of the moment
+    plus a learned "next" vector plus, where they are read, time gap and month of the moment
     that is asked about.
 
     Differs from the paper: product vectors are multiplied by the square root of the width before
@@ -59,7 +59,7 @@ class BehaviourTransformer(nn.Module):
         self.register_buffer("positions", sinusoid(settings.length + 1, width), persistent=False)
         self.kind = nn.Embedding(sizes.kinds, width)
         self.amount = nn.Embedding(sizes.amounts, width)
-        self.gap = nn.Embedding(sizes.gaps, width) if settings.calendar else None
+        self.gap = nn.Embedding(sizes.gaps, width) if settings.gaps else None
         self.month = nn.Embedding(sizes.months, width) if settings.calendar else None
         shape = (width, settings.heads, settings.inner * width, settings.dropout)
         self.encoder = nn.ModuleList(
@@ -80,24 +80,21 @@ class BehaviourTransformer(nn.Module):
         """Eq. (1): start [B, D] and events [B, T, D] -> [B, T + 1, D]."""
         x = events + self.kind(batch.kinds) + self.amount(batch.amounts)
         if self.gap is not None:
-            x = x + self.gap(batch.gaps) + self.month(batch.months)
+            x = x + self.gap(batch.gaps)
+        if self.month is not None:
+            x = x + self.month(batch.months)
         x = torch.cat([start[:, None], x], 1) * math.sqrt(self.settings.width)  # [B, T + 1, D]
         return self.dropout(x + self.positions[: x.shape[1]])
 
     def _queries(self, states: Tensor, batch) -> Tensor:
         """What is asked at each token, [B, T + 1, D]."""
         x = states + self.next
-        if self.gap is None:
-            return x
         # The moment asked about: of the event that follows, or of the recommendation.
-        last = batch.lengths[:, None]
-        gap = torch.cat([batch.gaps, batch.asof_gap[:, None]], 1).scatter(
-            1, last, batch.asof_gap[:, None]
-        )
-        month = torch.cat([batch.months, batch.asof_month[:, None]], 1).scatter(
-            1, last, batch.asof_month[:, None]
-        )
-        return x + self.gap(gap) + self.month(month)
+        if self.gap is not None:
+            x = x + self.gap(_asked(batch.gaps, batch.asof_gap, batch.lengths))
+        if self.month is not None:
+            x = x + self.month(_asked(batch.months, batch.asof_month, batch.lengths))
+        return x
 
     def forward(self, start: Tensor, events: Tensor, batch) -> Tensor:
         """States [B, T + 1, D]; causal, so padding after a customer's events changes nothing.
@@ -133,3 +130,8 @@ class BehaviourTransformer(nn.Module):
             x, share = layer.explain(x, memory)
             trail.decoder.append(share)
         return self.decoder_norm(x), trail
+
+
+def _asked(events: Tensor, now: Tensor, lengths: Tensor) -> Tensor:
+    """Codes [B, T] of events, with the code [B] of now after each customer's last, [B, T + 1]."""
+    return torch.cat([events, now[:, None]], 1).scatter(1, lengths[:, None], now[:, None])

@@ -13,7 +13,7 @@ from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
 from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
-from finrec.split import split
+from finrec.split import next_moment, split
 from finrec.training import calibrate
 from finrec.training.assemble import FusedScorer
 from finrec.training.runs import Run
@@ -61,7 +61,7 @@ class Recommender:
         return cohort(people, part, self.dataset.customers, self.catalogue, part[TIME].max())
 
     def cohort(self, ids: Sequence[str]) -> Cohort:
-        """Customers as known now: with all their events, the day after the last event of any.
+        """Customers as known now: with all their events, at the next moment after the last.
 
         Raises:
             DataError: when the snapshot knows one of them not at all.
@@ -72,7 +72,8 @@ class Recommender:
                     f"Customer {customer!r} is not in {self.snapshot.ref}; check the id or ingest "
                     "data that holds this customer."
                 )
-        now = self.dataset.events[TIME].max() + pd.Timedelta(days=1)
+        times = self.dataset.events[TIME]
+        now = next_moment(times, times.max() + pd.Timedelta(days=1))
         return cohort(ids, self.dataset.events, self.dataset.customers, self.catalogue, now)
 
     def offerable(self, customers: Cohort) -> np.ndarray:

@@ -120,6 +120,8 @@ def settled(scorer: FusedScorer) -> FusedScorer:
 def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     """The network for these inputs, with fresh weights from torch's current generator."""
     shape = settings.model
+    if settings.protocol == "R1":  # when a held-out event happened is not known there
+        shape = shape.model_copy(update={"gaps": False, "calendar": False})
     attributes = None
     if not given.products.empty:
         numbers, codes = given.products.encode(given.catalogue.table)

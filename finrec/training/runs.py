@@ -172,7 +172,10 @@ def read(folder: Path) -> Run:
         CheckpointError: when the folder is none.
     """
     try:
-        settings = RunSettings(**checkpoint.read_json(folder / SETTINGS))
+        stored = checkpoint.read_json(folder / SETTINGS)
+        if isinstance(stored.get("model"), dict):  # a run from before gaps were a choice of its own
+            stored["model"].setdefault("gaps", stored["model"].get("calendar", False))
+        settings = RunSettings(**stored)
     except (ValidationError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(

@@ -57,7 +57,7 @@ def batch_of(given, histories, rows, length=20):
 def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
     made, parts, decoder_layers, calendar
 ):
-    network, given, histories, _ = made(parts, decoder_layers=decoder_layers, calendar=calendar)
+    network, given, histories, _ = made(parts, decoder_layers=decoder_layers, calendar=calendar, gaps=calendar)
     batch = batch_of(given, histories, range(10))
     with torch.no_grad():
         scores, evidence = network(batch), network.explain(batch)
@@ -70,7 +70,7 @@ def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
 @pytest.mark.parametrize("decoder_layers", [0, 1])
 @pytest.mark.parametrize("calendar", [False, True])
 def test_a_later_event_never_changes_an_earlier_state(made, decoder_layers, calendar):
-    network, given, histories, _ = made(decoder_layers=decoder_layers, calendar=calendar)
+    network, given, histories, _ = made(decoder_layers=decoder_layers, calendar=calendar, gaps=calendar)
     row = int(np.argmax(histories.lengths))
     batch = batch_of(given, histories, [row])
     last = int(batch.lengths[0]) - 1
@@ -90,7 +90,7 @@ def test_a_later_event_never_changes_an_earlier_state(made, decoder_layers, cale
 
 
 def test_padding_never_changes_a_score(made):
-    network, given, histories, _ = made(calendar=True)
+    network, given, histories, _ = made(calendar=True, gaps=True)
     order = np.argsort(histories.lengths)
     short, long = int(order[0]), int(order[-1])
     assert histories.lengths[short] < histories.lengths[long]
