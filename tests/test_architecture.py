@@ -42,7 +42,10 @@ MAY_IMPORT["pipeline"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["__main__"] = set(MAY_IMPORT) - {"bootstrap"}
 # Within serving, these work with any method's scores and may not know where they came from.
-SCORES_ONLY = {"topk.py", "policy.py", "rerank.py", "batch.py", "export.py"}
+SCORES_ONLY = {
+    "topk.py", "policy.py", "gate.py", "columns.py", "rerank.py", "campaign.py", "batch.py",
+    "abstain.py", "offpolicy.py", "triggers.py", "export.py",
+}  # fmt: skip
 SCREEN_MAY_IMPORT = {"pipeline", "figures", "schema", "config"}
 SCREEN_MUST_NOT_IMPORT = {
     "captum", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "torch",
