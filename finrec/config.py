@@ -76,6 +76,9 @@ class ModelSettings(Frozen):
     gaps: bool = Field(
         True, description="read the days between events, and since the last one (R2 only)"
     )
+    repeats: bool = Field(
+        True, description="score products of the own past by the time since (R2 only)"
+    )
     calendar: bool = Field(
         False, description="read the month of each event and of the moment asked about (R2 only)"
     )

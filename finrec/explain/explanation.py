@@ -19,6 +19,7 @@ from finrec.training.assemble import FusedScorer
 TOWERS = {
     "sequence": "Events in order",
     "graph": "Graph of customers and products",
+    "repeats": "The same product before, and how long ago",
     "paths": "Paths over customers with the same products",
     "profile": "Customer's attributes",
     "bias": "How often it is taken by anybody",

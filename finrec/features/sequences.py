@@ -40,6 +40,8 @@ class Batch:
         categories: int64 [B, Q] of the profile.
         asof_month: int64 [B], month of the recommendation.
         asof_gap: int64 [B], bucket of days since the last event.
+        days: int64 [B, T], day of the event.
+        asof_day: int64 [B], day of the recommendation.
     """
 
     products: Tensor
@@ -53,6 +55,8 @@ class Batch:
     categories: Tensor
     asof_month: Tensor
     asof_gap: Tensor
+    days: Tensor
+    asof_day: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -173,6 +177,8 @@ def batch(encoded: Encoded, rows: np.ndarray, length: int, baskets: bool = False
         categories=torch.from_numpy(encoded.categories[rows]),
         asof_month=torch.from_numpy(encoded.asof_month[rows]),
         asof_gap=torch.from_numpy(encoded.asof_gap[rows]),
+        days=spread(customers.times // SECONDS_PER_DAY),
+        asof_day=torch.from_numpy(customers.asof[rows] // SECONDS_PER_DAY),
     )
 
 

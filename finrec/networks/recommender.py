@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.relations import CustomerNode, Hidden, PathTower, ProductGraph
+from finrec.networks.repeats import RepeatTower, own_past
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class FusedRecommender(nn.Module):
         text: frozen text vectors of products; None in ``baseline`` and ``+gnn``.
         graph: product graph; None in ``baseline`` and ``+tl``.
         paths: paths through other customers; None in ``baseline`` and ``+tl``.
+        repeats: what was taken before and how long ago; None where that is not known.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class FusedRecommender(nn.Module):
         text: TextTower | None = None,
         graph: ProductGraph | None = None,
         paths: PathTower | None = None,
+        repeats: RepeatTower | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -77,6 +80,7 @@ class FusedRecommender(nn.Module):
         self.text = text
         self.graph = graph
         self.paths = paths
+        self.repeats = repeats
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -120,7 +124,22 @@ class FusedRecommender(nn.Module):
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
         scores = torch.addmm(self.bias, self.customers(batch, table), table.T)
+        if self.repeats is not None:
+            scores = scores + self._repeated(batch, table)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
+
+    def own_past(self, batch, products: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Target row, product and addition to the score of each pair, for the loss; [K] each."""
+        if self.repeats is None:
+            return None
+        past = own_past(batch, self.repeats.edges, asked=True)
+        return past.rows, past.products, self.repeats(products, past)
+
+    def _repeated(self, batch, products: Tensor) -> Tensor:
+        """What the own past adds to every score now, [B, N]."""
+        past = own_past(batch, self.repeats.edges, asked=False)
+        out = products.new_zeros(len(batch.lengths), len(products))
+        return out.index_put((past.rows, past.products), self.repeats(products, past))
 
     def explain(self, batch, products: Tensor | None = None) -> Evidence:
         """The scores of ``forward`` and what they rest on."""
@@ -131,6 +150,8 @@ class FusedRecommender(nn.Module):
         gates = self.fusion.gates(sequence, towers)
         parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
         contributions = {n: _last(part, batch.lengths) @ table.T for n, part in parts.items()}
+        if self.repeats is not None:
+            contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
         scores = self.bias + sum(contributions.values())

@@ -20,6 +20,7 @@ from finrec.networks.fusion import LivingTextTower, ProfileTower, TextTower
 from finrec.networks.language import TextTower as LanguageTower
 from finrec.networks.recommender import FusedRecommender
 from finrec.networks.relations import Hidden, PathTower, ProductGraph
+from finrec.networks.repeats import RepeatTower
 from finrec.schema import CUSTOMER, DataError
 from finrec.scorer import KINDS, Catalogue, Cohort, cohort
 from finrec.split import FoldName, Split
@@ -121,7 +122,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     """The network for these inputs, with fresh weights from torch's current generator."""
     shape = settings.model
     if settings.protocol == "R1":  # when a held-out event happened is not known there
-        shape = shape.model_copy(update={"gaps": False, "calendar": False})
+        shape = shape.model_copy(update={"gaps": False, "calendar": False, "repeats": False})
     attributes = None
     if not given.products.empty:
         numbers, codes = given.products.encode(given.catalogue.table)
@@ -147,6 +148,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         None
         if given.paths is None
         else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
+        RepeatTower(sequences.GAP_EDGES.tolist(), shape.width) if shape.repeats else None,
     )
 
 

@@ -231,7 +231,7 @@ class _Loop:
             weights = (torch.ones_like(self.kept[targets]) if weights is None else weights) * (
                 ~dropped
             )
-        how = (weights, train.smoothing, train.focal)
+        how = (weights, train.smoothing, train.focal, self.net.own_past(batch, products))
         table, bias = products, self.net.bias
         if train.negatives:
             loss = sampled_softmax(states, table, bias, targets, train.negatives, *how)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+Additions = tuple[Tensor, Tensor, Tensor]
 CHUNK = 1024  # rows of logits in memory at once: 1024 x 12,101 floats are 50 MB
 
 
@@ -31,16 +32,26 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         weights: Tensor,
         smoothing: float,
         focal: float,
+        rows_of: Tensor,
+        columns_of: Tensor,
+        added: Tensor,
     ) -> Tensor:
         count, n_products = len(states), len(products)
         grad_states = torch.empty_like(states)
         grad_products = torch.zeros_like(products)
         grad_bias = torch.zeros_like(bias)
         total = states.new_zeros(())
+        grad_added = torch.zeros_like(added)
+        bounds = torch.searchsorted(
+            rows_of, torch.arange(0, count + CHUNK, CHUNK, device=rows_of.device)
+        ).tolist()
         norm = weights.sum().clamp(min=1e-12)
         for start in range(0, count, CHUNK):
             rows = slice(start, min(start + CHUNK, count))
             logits = torch.addmm(bias, states[rows], products.T)  # [chunk, N]
+            pairs = slice(*bounds[start // CHUNK : start // CHUNK + 2])
+            where = (rows_of[pairs] - start, columns_of[pairs])
+            logits.index_put_(where, added[pairs], accumulate=True)
             top = logits.amax(1, keepdim=True)
             picked = logits.gather(1, targets[rows, None])[:, 0]
             mean = logits.mean(1) if smoothing else picked
@@ -61,17 +72,19 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             if smoothing:
                 share.sub_((weight * (smoothing / n_products))[:, None])
             share.scatter_add_(1, targets[rows, None], (-(1 - smoothing) * weight)[:, None])
+            grad_added[pairs] = share[where]
             torch.mm(share, products, out=grad_states[rows])
             grad_products.addmm_(share.T, states[rows])
             grad_bias += share.sum(0)
-        ctx.save_for_backward(grad_states, grad_products, grad_bias)
+        ctx.save_for_backward(grad_states, grad_products, grad_bias, grad_added)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad = grads[0]
-        states, products, bias = ctx.saved_tensors
-        return grad * states, grad * products, grad * bias, None, None, None, None
+        states, products, bias, added = ctx.saved_tensors
+        rest = (None,) * 6
+        return grad * states, grad * products, grad * bias, *rest, grad * added
 
 
 def softmax_over_catalogue(
@@ -82,6 +95,7 @@ def softmax_over_catalogue(
     weights: Tensor | None = None,
     smoothing: float = 0.0,
     focal: float = 0.0,
+    added: Additions | None = None,
 ) -> Tensor:
     """Weighted mean cross-entropy of the acquired product against the whole catalogue.
 
@@ -97,13 +111,18 @@ def softmax_over_catalogue(
         smoothing: share of probability spread over the catalogue (label smoothing).
         focal: gamma of Lin et al. (2017), Eq. (4): well-foretold targets count less; 0: off. Not
             together with smoothing.
+        added: row (ascending) and product of single scores, int64 [K], and what is added to
+            each, float [K]; a pair stands there once.
     """
     if focal and smoothing:
         raise ValueError("Focal loss and label smoothing exclude each other; set one to 0.")
     if weights is None:
         weights = torch.ones(len(states), dtype=states.dtype, device=states.device)
+    if added is None:
+        none = torch.zeros(0, dtype=torch.int64, device=states.device)
+        added = (none, none, states.new_zeros(0))
     loss: Tensor = _SoftmaxOverCatalogue.apply(  # type: ignore[no-untyped-call]
-        states, products, bias, targets, weights, smoothing, focal
+        states, products, bias, targets, weights, smoothing, focal, *added
     )
     return loss
 
@@ -117,6 +136,7 @@ def sampled_softmax(
     weights: Tensor | None = None,
     smoothing: float = 0.0,
     focal: float = 0.0,
+    added: Additions | None = None,
 ) -> Tensor:
     """As :func:`softmax_over_catalogue`, against the step's targets and a sample of the others.
 
@@ -132,6 +152,7 @@ def sampled_softmax(
         weights: one a target, float [S]; None: all equal.
         smoothing: as there.
         focal: as there.
+        added: as there.
     """
     n_products = len(products)
     own, place = targets.unique(return_inverse=True)
@@ -143,6 +164,11 @@ def sampled_softmax(
     scale = torch.zeros(len(chosen), dtype=bias.dtype, device=bias.device)
     if len(drawn):
         scale[len(own) :] = math.log(len(left) / len(drawn))
+    if added is not None:
+        at = torch.full((n_products,), -1, device=targets.device)
+        at[chosen] = torch.arange(len(chosen), device=targets.device)
+        here = at[added[1]] >= 0
+        added = (added[0][here], at[added[1][here]], added[2][here])
     return softmax_over_catalogue(
-        states, products[chosen], bias[chosen] + scale, place, weights, smoothing, focal
+        states, products[chosen], bias[chosen] + scale, place, weights, smoothing, focal, added
     )

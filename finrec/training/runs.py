@@ -175,6 +175,7 @@ def read(folder: Path) -> Run:
         stored = checkpoint.read_json(folder / SETTINGS)
         if isinstance(stored.get("model"), dict):  # a run from before gaps were a choice of its own
             stored["model"].setdefault("gaps", stored["model"].get("calendar", False))
+            stored["model"].setdefault("repeats", False)
         settings = RunSettings(**stored)
     except (ValidationError, TypeError) as error:
         reason = str(error).splitlines()[0]

@@ -57,7 +57,9 @@ def batch_of(given, histories, rows, length=20):
 def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
     made, parts, decoder_layers, calendar
 ):
-    network, given, histories, _ = made(parts, decoder_layers=decoder_layers, calendar=calendar, gaps=calendar)
+    network, given, histories, _ = made(
+        parts, decoder_layers=decoder_layers, calendar=calendar, gaps=calendar
+    )
     batch = batch_of(given, histories, range(10))
     with torch.no_grad():
         scores, evidence = network(batch), network.explain(batch)
@@ -70,7 +72,9 @@ def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
 @pytest.mark.parametrize("decoder_layers", [0, 1])
 @pytest.mark.parametrize("calendar", [False, True])
 def test_a_later_event_never_changes_an_earlier_state(made, decoder_layers, calendar):
-    network, given, histories, _ = made(decoder_layers=decoder_layers, calendar=calendar, gaps=calendar)
+    network, given, histories, _ = made(
+        decoder_layers=decoder_layers, calendar=calendar, gaps=calendar
+    )
     row = int(np.argmax(histories.lengths))
     batch = batch_of(given, histories, [row])
     last = int(batch.lengths[0]) - 1

@@ -69,3 +69,22 @@ def test_sampled_softmax_with_every_product_is_the_full_one_and_near_it_with_man
         [losses.sampled_softmax(states, products, bias, targets, 500) for _ in range(50)]
     )
     assert 0 < (drawn.mean() - full).abs() < 0.05 and drawn.std() < 0.1
+
+
+def test_additions_to_single_scores_are_part_of_value_and_gradient(monkeypatch):
+    monkeypatch.setattr(losses, "CHUNK", 4)
+    torch.manual_seed(3)
+    states, products = torch.randn(10, 4), torch.randn(6, 4)
+    rows, columns = torch.tensor([0, 0, 3, 4, 9]), torch.tensor([1, 5, 2, 2, 0])
+    added = torch.randn(5, requires_grad=True)
+    targets = torch.randint(6, (10,))
+    ours = losses.softmax_over_catalogue(
+        states, products, torch.zeros(6), targets, added=(rows, columns, added)
+    )
+    ours.backward()
+    found, added.grad = added.grad.clone(), None
+    logits = (states @ products.T).index_put((rows, columns), added, accumulate=True)
+    theirs = F.cross_entropy(logits, targets)
+    theirs.backward()
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(found, added.grad, atol=1e-6, rtol=1e-4)
