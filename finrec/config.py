@@ -123,6 +123,13 @@ class TrainSettings(Frozen):
     negatives: int = Field(
         0, ge=0, description="products drawn for a sampled softmax; 0: the whole catalogue"
     )
+    masked_passes: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="passes of masked-event modelling before; None: some where +tl has no texts",
+    )
+    start_from: str = Field("", description="run whose Transformer layers this one begins with")
     hide_own_edges: bool = Field(
         False, description="hide a batch's own edges from the graph while learning from it"
     )

@@ -56,6 +56,8 @@ def bar() -> Iterator[Any]:
             kind = event["event"]
             if kind == "text":
                 progress.update(task, description="Reading texts", completed=event["share"])
+            elif kind == "pretraining":
+                progress.update(task, description="Filling in events", completed=event["share"])
             elif kind == "step":
                 what = "Learning" if event.get("stage") == "choose" else "Learning again, to test"
                 done = (event["epoch"] + event["share"]) / event["epochs"]

@@ -52,6 +52,8 @@ def progress(log: pd.DataFrame) -> Progress:
     event = last["event"]
     if event == "text":
         return Progress(float(last["share"]), "Reading the products' descriptions")
+    if event == "pretraining":
+        return Progress(float(last["share"]), "Pretraining: filling in hidden events")
     told = {
         "loss": _latest(log, "loss"),
         "valid": _latest(log, "valid"),

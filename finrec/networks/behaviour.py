@@ -115,6 +115,17 @@ class BehaviourTransformer(nn.Module):
             x = layer(x, memory)
         return self.decoder_norm(x)
 
+    def both_ways(self, start: Tensor, events: Tensor, batch) -> Tensor:
+        """The encoder's states with every real token in sight, for filling in hidden events.
+
+        What a hidden event is stays hidden: its kind and amount are shown, its product is not.
+        """
+        x = self._tokens(start, events, batch)
+        seen = torch.cat([torch.ones_like(batch.lengths[:, None]).bool(), batch.real()], 1)
+        for layer in self.encoder:
+            x = layer(x, seen[:, None, None], causal=False)
+        return self.encoder_norm(x)
+
     def explain(self, start: Tensor, events: Tensor, batch) -> tuple[Tensor, Trail]:
         """The same states, and the attention they came from."""
         trail = Trail([], [])

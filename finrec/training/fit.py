@@ -20,7 +20,7 @@ from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
-from finrec.training import balance
+from finrec.training import balance, transfer
 from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network, settled
 from finrec.training.checkpoint import (
     Checkpoints,
@@ -136,6 +136,24 @@ class _Loop:
         }
         self.best: dict[str, Tensor] = {}
         self._resume()
+        if not self.best and not self.state["step"]:
+            self._transfer()
+
+    def _transfer(self) -> None:
+        """Begin with what was learned elsewhere; not when a checkpoint was taken up."""
+        settings = self.settings
+        if settings.train.start_from:
+            transfer.begin_with(self.net, settings.train.start_from)
+        count = transfer.passes(settings, self.given.texts)
+        if count:
+            transfer.masked_events(
+                self.net,
+                self.encoded,
+                settings,
+                count,
+                lambda share: self.progress({"event": "pretraining", "share": share}),
+                self.cancelled,
+            )
 
     def run(self, validate: Callable[[FusedScorer], float] | None, epochs: int | None) -> Fitted:
         train = self.settings.train
@@ -180,7 +198,8 @@ class _Loop:
             if step < first:
                 continue
             if self.cancelled():
-                self._save()
+                if self.state["step"] or self.state["epoch"]:  # else it begins anew
+                    self._save()
                 raise Cancelled
             self.state["loss_sum"] += self._step(rows)
             self.state["step"] = step + 1
