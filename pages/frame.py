@@ -13,9 +13,12 @@ from typing import Any
 import streamlit as st
 
 from finrec import pipeline
-from finrec.figures import comparison, formats, style, tables
+from finrec.figures import comparison, conventions, formats, style, tables
 from finrec.pipeline import Run, Snapshot
 from finrec.schema import DatasetInfo, FinrecError
+from pages import settings
+
+conventions.ask(settings.held)
 
 _MARK = (
     '<path d="M4 26 C4 14 12 6 24 6 L24 12 C16 12 10 17 10 26 Z" fill="#2f86bd"/>'
@@ -121,6 +124,7 @@ def choose() -> None:
         if busy:
             words = formats.counted(busy, "training is running", "trainings are running")
             st.page_link("pages/train.py", label=words, icon=":material/progress_activity:")
+    settings.offer()
     chosen = {k: session[k] for k in ("data", "model") if session.get(k)}
     if st.query_params.to_dict() != chosen:
         st.query_params.from_dict(chosen)
@@ -193,6 +197,7 @@ def chart(figure: Any, description: str, table: Any, key: str) -> None:
     theme = st.context.theme.type
     if theme is not None:
         figure = style.inked(figure, dark=theme == "dark")
+    figure.update_layout(separators=formats.separators())
     st.plotly_chart(figure, width="stretch", key=key, config=CHART, alt=description)
     st.caption(formats.markdown(description))
     with st.expander("The same as a table", icon=":material/table:"):
@@ -220,7 +225,7 @@ def _column(name: str, values: Any) -> Any:
     if name in SHARES:
         return st.column_config.NumberColumn(format="percent")
     if kind.startswith("datetime"):
-        return st.column_config.DateColumn(format="D MMM YYYY")
+        return st.column_config.DateColumn(format=conventions.chosen()[0].column)
     if kind.startswith("int"):
         return st.column_config.NumberColumn(format="localized")
     if kind.startswith("float"):

@@ -1,5 +1,7 @@
 """Numbers, dates and names as a reader sees them; the only place that decides how.
 
+Separators, currency and the order of a date are those of :mod:`finrec.figures.conventions`.
+
 Text from data is never shown as it is: :func:`markdown` for Streamlit's texts and :func:`markup`
 for plotly's make it mean itself and nothing else.
 """
@@ -12,8 +14,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from finrec.figures import conventions
+
 UNKNOWN = "–"
-DAY = "%-d %b %Y"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&=^])")
 _JOINER = "\u2060"  # invisible; keeps an address in a name from becoming a link
 
@@ -22,11 +25,39 @@ def _absent(value: Any) -> bool:
     return value is None or value != value  # NaN and NaT are unequal to themselves
 
 
+def _local(plain: str) -> str:
+    """A number as Python writes it, with the separators of the convention that holds."""
+    held, _ = conventions.chosen()
+    if (held.group, held.decimal) == (",", "."):
+        return plain
+    return "".join({",": held.group, ".": held.decimal}.get(c, c) for c in plain)
+
+
+def separators() -> str:
+    """Decimal mark and thousands mark, as plotly wants them."""
+    held, _ = conventions.chosen()
+    return held.decimal + held.group
+
+
 def number(value: float | None, digits: int = 0) -> str:
     """``1,234`` or, with digits, ``1,234.5``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return f"{value:,.{digits}f}"
+    return _local(f"{value:,.{digits}f}")
+
+
+def money(value: float | None, digits: int = 0) -> str:
+    """``€1,234`` or ``1.234 €``; a number alone where no currency is set."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    held, sign = conventions.chosen()
+    amount = number(abs(value), digits)
+    minus = "−" if value < 0 and round(value, digits) else ""
+    if not sign:
+        return minus + amount
+    if held.before:
+        return f"{minus}{sign}{conventions.FIXED if sign[-1].isalpha() else ''}{amount}"
+    return f"{minus}{amount}{conventions.FIXED}{sign}"
 
 
 def signed(value: float | None, digits: int = 2) -> str:
@@ -35,15 +66,16 @@ def signed(value: float | None, digits: int = 2) -> str:
         return UNKNOWN
     if round(value, digits) == 0:
         value = 0.0  # no sign on nothing
-        return f"{value:.{digits}f}"
-    return f"{value:+,.{digits}f}".replace("-", "−")
+        return _local(f"{value:.{digits}f}")
+    return _local(f"{value:+,.{digits}f}".replace("-", "−"))
 
 
 def share(value: float | None, digits: int = 1) -> str:
     """``12.3%`` of a share between 0 and 1."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return f"{100 * value:.{digits}f}%"
+    held, _ = conventions.chosen()
+    return f"{_local(f'{100 * value:.{digits}f}')}{held.percent}%"
 
 
 def chance(value: float | None) -> str:
@@ -72,7 +104,7 @@ def day(value: Any) -> str:
         return UNKNOWN
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    return str(value.strftime(DAY))
+    return str(value.strftime(conventions.chosen()[0].day))
 
 
 def moment(value: Any) -> str:
@@ -83,7 +115,7 @@ def moment(value: Any) -> str:
         value = datetime.fromisoformat(value)
     if value.tzinfo is not None:
         value = value.astimezone(UTC)
-    return str(value.strftime(f"{DAY}, %H:%M"))
+    return str(value.strftime(f"{conventions.chosen()[0].day}, %H:%M"))
 
 
 def duration(seconds: float | None) -> str:
@@ -106,12 +138,12 @@ def size(count: float) -> str:
         if count < 1000 or unit == "GB":
             break
         count /= 1000
-    return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+    return f"{number(count)} {unit}" if unit == "B" else f"{number(count, 1)} {unit}"
 
 
 def counted(count: int, word: str, plural: str = "") -> str:
     """``1 event``, ``2 events``."""
-    return f"{count:,} {word if count == 1 else plural or word + 's'}"
+    return f"{number(count)} {word if count == 1 else plural or word + 's'}"
 
 
 def words(column: str) -> str:
