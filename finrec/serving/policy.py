@@ -30,9 +30,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 DEFAULT = Path(__file__).with_name("default_policy.toml")
 CUSTOMER_MEANINGS = (
     "age", "birth_date", "residence", "consent", "vulnerable", "risk_tolerance", "horizon_months",
-    "capacity", "knowledge",
+    "capacity", "knowledge", "manager",
 )  # fmt: skip
-PRODUCT_MEANINGS = ("risk", "term_months", "family", "on_sale", "sale_begins", "sale_ends")
+PRODUCT_MEANINGS = (
+    "risk", "term_months", "family", "on_sale", "sale_begins", "sale_ends", "margin",
+)  # fmt: skip
 
 
 class _Strict(BaseModel):
@@ -88,6 +90,22 @@ class Suitability(_Strict):
     knowledge: list[Least] = []
 
 
+class Value(_Strict):
+    """What offers bring and cost; used to order calls and campaigns, never to let one through."""
+
+    currency: str = "EUR"
+    margin: dict[str, float] = {}
+    margin_otherwise: float = 1.0
+    window_days: int = Field(30, ge=1, le=365)
+    call_cost: float = Field(0.0, ge=0)
+    fatigue: float = Field(1.0, ge=0, le=1)
+    fatigue_days: int = Field(90, ge=1, le=3650)
+    saturation: float = Field(1.0, ge=0, le=1)
+    right: float = Field(0.0, ge=0, lt=1)
+    explore: float = Field(0.0, ge=0, le=0.5)
+    maturing: list[str] = []
+
+
 class Condition(_Strict):
     """What a value of a column must be for a rule to bite; several tests must all hold."""
 
@@ -124,6 +142,7 @@ class Policy(_Strict):
     levels: dict[str, dict[str, float]] = {}
     eligibility: Eligibility = Eligibility()
     suitability: Suitability = Suitability()
+    value: Value = Value()
     rules: list[Own] = Field([], max_length=30)
 
     @model_validator(mode="after")

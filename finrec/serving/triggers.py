@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ def find(
     past: pd.DataFrame,
     asof: pd.Timestamp,
     term: str | None = "term",
+    matures: Container[str] | None = None,
     before: pd.DataFrame | None = None,
     cooling_off: Mapping[str, int] | None = None,
     now: pd.Timestamp | None = None,
@@ -37,6 +38,7 @@ def find(
         past: records of earlier offers.
         asof: today, for the data.
         term: column of products with the months that one runs; None: none matures.
+        matures: ids of products whose end is a reason to call; None: all with a term.
         before: the customers table of an earlier snapshot; what changed since is a life event.
         cooling_off: days of rest after each kind of refusal, from the policy.
         now: today, for the records (UTC); None: now.
@@ -46,7 +48,7 @@ def find(
     known = events[events[TIME] < asof]
     names = products.set_index(PRODUCT)[NAME]
     parts = [
-        _maturing(known, products, names, asof, term, ahead),
+        _maturing(known, products, names, asof, term, matures, ahead),
         _large(known, names, asof, back),
         _given_up(known, names, asof, back),
         _changed(customers, before, asof),
@@ -84,6 +86,7 @@ def _maturing(
     names: pd.Series,
     asof: pd.Timestamp,
     term: str | None,
+    matures: Container[str] | None,
     ahead: int,
 ) -> pd.DataFrame:
     if term is None or term not in products:
@@ -91,6 +94,8 @@ def _maturing(
     months = pd.to_numeric(products.set_index(PRODUCT)[term], errors="coerce")
     last = known.sort_values(TIME, kind="stable").drop_duplicates([CUSTOMER, PRODUCT], keep="last")
     held = last[last[KIND] != DROPPED]
+    if matures is not None:
+        held = held[[p in matures for p in held[PRODUCT]]]
     runs = held[PRODUCT].map(months)
     ends = held[TIME] + runs * MONTH
     soon = (runs > 0) & (ends >= asof) & (ends <= asof + pd.Timedelta(days=ahead))

@@ -1,0 +1,212 @@
+"""Where customers stand today: scores, chances, worth and the policy's gate, for every product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from finrec import records
+from finrec.pipeline import answering
+from finrec.schema import CUSTOMER, DataError
+from finrec.scorer import Cohort
+from finrec.serving import abstain
+from finrec.serving import policy as rules
+from finrec.serving.abstain import Abstention
+from finrec.serving.columns import numbers, words
+from finrec.serving.gate import Gate, gate
+from finrec.serving.policy import Policy
+from finrec.serving.recommender import Recommender, offerable
+from finrec.serving.worth import Activity, worth
+from finrec.split import split
+from finrec.training import calibrate
+
+MOST_FOR_ACTIVITY = 50_000
+MOST_CASES = 2000
+BATCH = 1024
+REMEMBERED = ("declined", "not_suitable", "not_now", "offered")
+_activity: dict[tuple[str, int], Activity] = {}
+_abstention: dict[tuple[str, str, float], Abstention] = {}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Customers today. B customers, N products.
+
+    Args:
+        customers: as known now.
+        scores: float32 [B, N].
+        probability: chance that a product is the next one acquired, float32 [B, N].
+        take_up: chance that it is acquired within the policy's window, float64 [B, N].
+        value: expected worth of an offer, float64 [B, N].
+        gate: what may be offered.
+        policy: the rules.
+    """
+
+    customers: Cohort
+    scores: np.ndarray
+    probability: np.ndarray
+    take_up: np.ndarray
+    value: np.ndarray
+    gate: Gate
+    policy: Policy
+
+
+def stand(
+    run: str | Recommender,
+    customers: Sequence[str],
+    policy: Policy | None = None,
+    past: pd.DataFrame | None = None,
+) -> Standing:
+    """Where these customers stand with a run, by the policy given or the one in force.
+
+    Raises:
+        DataError: when the snapshot does not know a customer.
+    """
+    recommender = answering.load(run) if isinstance(run, str) else run
+    chosen = rules.load() if policy is None else policy
+    people = recommender.cohort(customers)
+    may = recommender.offerable(people)
+    if past is None:
+        past = remembered()
+    scores = recommender.scorer.score(people)
+    probability = calibrate.probabilities(scores, may, recommender.run.provenance["temperature"])
+    active = activity(recommender, chosen.value.window_days).chance(people)
+    take_up = probability * active[:, None]
+    value = _worth(recommender, people, take_up, chosen, past)
+    found = gate(chosen, people, recommender.catalogue, past, may)
+    return Standing(people, scores, probability, take_up, value, found, chosen)
+
+
+def remembered() -> pd.DataFrame:
+    """Records that the gate and fatigue depend on, those taken back left out."""
+    found = records.find(kinds=REMEMBERED, limit=None)
+    return found[~found["undone"].astype(bool)]
+
+
+def activity(recommender: Recommender, window: int) -> Activity:
+    """How likely customers of a snapshot acquire anything; measured once a snapshot."""
+    key = (recommender.snapshot.ref, window)
+    if key not in _activity:
+        everybody = np.array(sorted(recommender.known), dtype=object)
+        if len(everybody) > MOST_FOR_ACTIVITY:
+            drawn = np.random.default_rng(0).choice(len(everybody), MOST_FOR_ACTIVITY, False)
+            everybody = everybody[np.sort(drawn)]
+        _activity[key] = Activity.fit(recommender.cohort(list(everybody)), window)
+    return _activity[key]
+
+
+def _worth(
+    recommender: Recommender,
+    people: Cohort,
+    take_up: np.ndarray,
+    policy: Policy,
+    past: pd.DataFrame,
+) -> np.ndarray:
+    told = policy.value
+    oldest = pd.Timestamp.now("UTC").tz_localize(None) - pd.Timedelta(days=told.fatigue_days)
+    lately = past[(past["kind"] == "offered") & (past["time"] > oldest)]
+    offered = lately[CUSTOMER].value_counts().reindex(people.ids, fill_value=0).to_numpy()
+    alike = None
+    family = families(recommender, policy)
+    if family is not None and told.saturation < 1:
+        same = family[:, None] == family[None, :]
+        alike = people.held(len(family)).astype(np.float32) @ same.astype(np.float32)
+    return worth(
+        take_up, margins(recommender, policy), offered, told.fatigue, alike, told.saturation
+    )
+
+
+def families(recommender: Recommender, policy: Policy) -> np.ndarray | None:
+    """Family of each product, object [N]; None where no column says it."""
+    table = recommender.catalogue.table
+    for name in policy.columns.products.get("family", ()):
+        if name in table.columns and table[name].nunique() <= 200:
+            return words(table[name])
+    return None
+
+
+def margins(recommender: Recommender, policy: Policy) -> np.ndarray:
+    """What one of each product brings, float64 [N]: its column, else its family's, else all's."""
+    table = recommender.catalogue.table
+    margin = np.full(len(table), policy.value.margin_otherwise)
+    family = families(recommender, policy)
+    if family is not None:
+        for name, value in policy.value.margin.items():
+            margin[family == name.casefold()] = value
+    for name in policy.columns.products.get("margin", ()):
+        if name in table.columns:
+            own = numbers(table[name], {})
+            return np.where(np.isnan(own), margin, own)
+    return margin
+
+
+def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstention | None:
+    """The threshold below which nothing is offered; None where the policy asks for none.
+
+    Measured on what the run was tested on and had not learned from, once a run. It decides what
+    is offered, it does not choose or grade the model.
+    """
+    recommender = answering.load(run) if isinstance(run, str) else run
+    target = (rules.load() if policy is None else policy).value.right
+    if target <= 0:
+        return None
+    key = (recommender.run.id, recommender.snapshot.ref, target)
+    if key not in _abstention:
+        parts = split(recommender.dataset, recommender.run.settings.protocol)
+        cases = parts.test.cases
+        drawn = np.random.default_rng(0).permutation(len(cases))[:MOST_CASES]
+        cases = cases.take(np.sort(drawn))
+        best, right = [], []
+        for start in range(0, len(cases), BATCH):
+            some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
+            may = offerable(some.customers, len(parts.catalogue), parts.repeatable)
+            scores = recommender.scorer.score(some.customers)
+            chance = calibrate.probabilities(scores, may, recommender.run.provenance["temperature"])
+            first = chance.argmax(1)
+            rows = np.arange(len(some))
+            best.append(chance[rows, first])
+            right.append(some.relevance(len(parts.catalogue))[rows, first])
+        _abstention[key] = abstain.fit(np.concatenate(best), np.concatenate(right), target)
+    return _abstention[key]
+
+
+def segments(run: str | Recommender) -> dict[str, tuple[str, ...]]:
+    """Attributes in words by which customers can be picked, each with its values."""
+    recommender = answering.load(run) if isinstance(run, str) else run
+    table = recommender.dataset.customers
+    found = {}
+    for column in table.columns:
+        if column != CUSTOMER and pd.api.types.is_string_dtype(table[column]):
+            values = sorted(table[column].dropna().unique())
+            if 1 < len(values) <= 60:
+                found[str(column)] = tuple(map(str, values))
+    return found
+
+
+def segment(
+    run: str | Recommender,
+    only: dict[str, Sequence[str]] | None = None,
+    between: dict[str, tuple[float, float]] | None = None,
+) -> list[str]:
+    """Customers whose attributes are among these values and within these bounds (inclusive).
+
+    Raises:
+        DataError: when the customers table lacks a column.
+    """
+    recommender = answering.load(run) if isinstance(run, str) else run
+    table = recommender.dataset.customers
+    keep = np.ones(len(table), dtype=bool)
+    for column in [*(only or {}), *(between or {})]:
+        if column not in table.columns:
+            raise DataError(
+                f"Customers of {recommender.snapshot.ref} have no column {column!r}; "
+                f"they have {', '.join(map(str, table.columns[1:]))}."
+            )
+    for column, values in (only or {}).items():
+        keep &= table[column].astype("str").isin(list(values)).to_numpy()
+    for column, (low, high) in (between or {}).items():
+        keep &= pd.to_numeric(table[column], errors="coerce").between(low, high).to_numpy()
+    return list(table.loc[keep, CUSTOMER])
