@@ -86,6 +86,9 @@ class ModelSettings(Frozen):
     text_encoder: str = Field(
         "", description="name of an encoder in models/texts; empty: the one that is packaged"
     )
+    id_dropout: float = Field(
+        0.0, ge=0, lt=1, description="share of products known by text alone in a step (cold start)"
+    )
     text_layers: int = Field(
         0, ge=0, le=12, description="top layers of the text encoder that learn along"
     )

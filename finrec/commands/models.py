@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 
 from finrec.commands import screen
+from finrec.schema import DataError
 
 
 def train(
@@ -150,4 +151,37 @@ def demo() -> None:
     print(f"Demo model: {run.id}")
 
 
-COMMANDS = (train, work, resume, runs, evaluate, demo)
+def cold(
+    snapshot: Annotated[str, typer.Argument(help="name, name@hash or the start of a hash.")],
+    share: Annotated[float, typer.Option(help="Share of products nobody has bought yet.")] = 0.05,
+    k: Annotated[int, typer.Option("-k", help="List length.")] = 10,
+    preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "quick",
+    parts: Annotated[str, typer.Option(help="baseline, +tl, +gnn or +tl+gnn.")] = "+tl",
+    seed: Annotated[int, typer.Option(help="Of products, weights and batches.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="One setting, for example train.rate=0.002.")
+    ] = None,
+    as_json: screen.Json = False,
+) -> None:
+    """Measure how well products without any training event are found by their text."""
+    from finrec import presets
+    from finrec import snapshots as store
+    from finrec.pipeline import cold as measured
+
+    if not 0 < share < 0.5:
+        raise DataError(f"--share {share}: give a share above 0 and below 0.5.")
+    found = store.find(snapshot)
+    model, course = _overrides(set_ or [])
+    settings = presets.settings(
+        found.info, found.ref, preset, parts, seed, model=model, train=course
+    )
+    with screen.bar() as tell:
+        done = measured.products(settings, share, seed, k, tell)
+    said = (
+        f"{done.held_out} products taken out, {done.cases} test cases: recall@{k} "
+        f"{done.recall:.4f}, popularity {done.popularity:.4f}, random {done.random:.4f}."
+    )
+    screen.say(as_json, vars(done), said)
+
+
+COMMANDS = (train, work, resume, runs, evaluate, demo, cold)

@@ -162,7 +162,8 @@ def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> tuple[dict[str, 
     for masked, name in names.items():
         views[name] = ranked[masked].mean()
     found = ranked[True]
-    slices = {"warm": found.warm, "cold": ~found.warm}
+    one = cases.customers.lengths == 1
+    slices = {"warm": found.warm, "cold": ~found.warm, "one event": one}
     views["slices"] = {
         which: {"cases": int(rows.sum()), **found.mean(rows)}
         for which, rows in slices.items()

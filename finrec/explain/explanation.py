@@ -94,7 +94,7 @@ def explain(
     events = _events(scorer, customer, evidence, effects)
     names = catalogue.table[NAME].to_numpy(dtype=object)
     nodes, edges = neighbours.neighbourhood(scorer.given, events, index, evidence, training)
-    ledger = _ledger(evidence, network.bias, index)
+    ledger = _ledger(evidence, network.prior(), index)
     rank = 1 + int((scores[allowed] > scores[index]).sum())
     explanation = Explanation(
         str(customer.ids[0]),

@@ -46,7 +46,8 @@ class FusedRecommender(nn.Module):
     graph the score also counts the paths through other customers.
 
     Args:
-        n_products: N.
+        known: bool [N], products with training events. Of the others the embedding and the bias
+            can't be learned: the embedding is left out, the bias is the mean of the known ones.
         behaviour: the Transformer over events.
         profile: attributes of customers.
         attributes: attributes of products, with their inputs.
@@ -54,11 +55,15 @@ class FusedRecommender(nn.Module):
         graph: product graph; None in ``baseline`` and ``+tl``.
         paths: paths through other customers; None in ``baseline`` and ``+tl``.
         repeats: what was taken before and how long ago; None where that is not known.
+        id_dropout: share of products whose embedding is left out in a training step, where there
+            is text (Volkovs et al., 2017).
     """
+
+    known: Tensor
 
     def __init__(
         self,
-        n_products: int,
+        known: Tensor,
         behaviour: BehaviourTransformer,
         profile: ProfileTower,
         attributes: tuple[ProfileTower, Tensor, Tensor] | None = None,
@@ -66,11 +71,14 @@ class FusedRecommender(nn.Module):
         graph: ProductGraph | None = None,
         paths: PathTower | None = None,
         repeats: RepeatTower | None = None,
+        id_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
-        self.embedding = nn.Parameter(torch.randn(n_products, width) * 0.02)
-        self.bias = nn.Parameter(torch.zeros(n_products))
+        self.embedding = nn.Parameter(torch.randn(len(known), width) * 0.02)
+        self.bias = nn.Parameter(torch.zeros(len(known)))
+        self.register_buffer("known", known.clone(), persistent=False)
+        self.all_known = bool(known.all())
         self.behaviour = behaviour
         self.profile = profile
         self.attributes = attributes[0] if attributes else None
@@ -81,6 +89,7 @@ class FusedRecommender(nn.Module):
         self.graph = graph
         self.paths = paths
         self.repeats = repeats
+        self.id_dropout = id_dropout
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -88,11 +97,22 @@ class FusedRecommender(nn.Module):
     def own_vectors(self) -> Tensor:
         """Products by themselves: embedding, attributes, text; [N, D]."""
         out = self.embedding
+        if not self.all_known:
+            out = out * self.known[:, None]
+        if self.training and self.id_dropout and self.text is not None:
+            kept = torch.rand(len(out), 1, device=out.device) >= self.id_dropout
+            out = out * kept  # so that text alone must do, as for a product never sold
         if self.attributes is not None:
             out = out + self.attributes(self.attribute_numbers, self.attribute_codes)
         if self.text is not None:
             out = out + self.text()
         return out
+
+    def prior(self) -> Tensor:
+        """What every product's score begins with, [N]."""
+        if self.all_known or not self.known.any():
+            return self.bias
+        return torch.where(self.known, self.bias, self.bias[self.known].mean())
 
     def products(self, hidden: Hidden | None = None) -> Tensor:
         """Product vectors [N, D], with their neighbourhood where there is a graph."""
@@ -123,7 +143,7 @@ class FusedRecommender(nn.Module):
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
-        scores = torch.addmm(self.bias, self.customers(batch, table), table.T)
+        scores = torch.addmm(self.prior(), self.customers(batch, table), table.T)
         if self.repeats is not None:
             scores = scores + self._repeated(batch, table)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
@@ -154,7 +174,7 @@ class FusedRecommender(nn.Module):
             contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
-        scores = self.bias + sum(contributions.values())
+        scores = self.prior() + sum(contributions.values())
         neighbours = None
         if self.node is not None:
             scale = math.sqrt(sequence.shape[-1])

@@ -41,6 +41,8 @@ class Inputs:
         texts: float32 [N, V]; None without the text part.
         graph: None without the graph part.
         paths: None without the graph part.
+        known: bool [N], whether a product has any training event; one that has none is described
+            by text, attributes and graph alone.
         encoder: the text encoder whose top layers shall learn, its tokens and where they are;
             None where text vectors stay as they are.
     """
@@ -51,6 +53,7 @@ class Inputs:
     texts: np.ndarray | None
     graph: graphs.Graph | None
     paths: graphs.Paths | None
+    known: np.ndarray
     encoder: tuple[LanguageTower, Tensor, Tensor] | None = None
 
 
@@ -76,6 +79,8 @@ def inputs(
     n = len(split.catalogue)
     graph = graphs.build(histories, n) if with_graph else None
     paths = graphs.paths(histories, n) if with_graph else None
+    sold = np.zeros(n, dtype=bool)
+    sold[histories.products] = True
     table = split.catalogue.table
     customers = split.customers[split.customers[CUSTOMER].isin(known)]
     return (
@@ -86,6 +91,7 @@ def inputs(
             texts,
             graph,
             paths,
+            sold,
             encoder,
         ),
         histories,
@@ -139,7 +145,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
             torch.from_numpy(given.graph.values),
         )
     return FusedRecommender(
-        len(given.catalogue),
+        torch.from_numpy(given.known),
         BehaviourTransformer(shape, SIZES),
         ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
         attributes,
@@ -149,6 +155,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         if given.paths is None
         else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
         RepeatTower(sequences.GAP_EDGES.tolist(), shape.width) if shape.repeats else None,
+        shape.id_dropout,
     )
 
 

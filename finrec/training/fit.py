@@ -116,6 +116,7 @@ class _Loop:
         self.device = device_of(settings)
         torch.manual_seed(settings.train.seed)
         self.net: FusedRecommender = network(given, settings).to(self.device)
+        self.place = self.net.known.cumsum(0) - 1  # of a known product among the known
         self.scorer = FusedScorer(self.net, given, settings.model.length)
         self.optimizer = _optimizer(self.net, settings)
         self.encoded = sequences.encode(histories, given.customers)
@@ -250,8 +251,15 @@ class _Loop:
             weights = (torch.ones_like(self.kept[targets]) if weights is None else weights) * (
                 ~dropped
             )
-        how = (weights, train.smoothing, train.focal, self.net.own_past(batch, products))
-        table, bias = products, self.net.bias
+        added = self.net.own_past(batch, products)
+        table: Tensor = products
+        bias: Tensor = self.net.bias
+        if not self.net.all_known:  # what was never sold is nobody's negative
+            table, bias = table[self.net.known], bias[self.net.known]
+            targets = self.place[targets]
+            if added is not None:
+                added = (added[0], self.place[added[1]], added[2])
+        how = (weights, train.smoothing, train.focal, added)
         if train.negatives:
             loss = sampled_softmax(states, table, bias, targets, train.negatives, *how)
         else:

@@ -120,7 +120,7 @@ def write_inputs(folder: Path, given: Inputs) -> None:
             "relation": None if given.graph is None else given.graph.relation,
         },
     )
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {"known": given.known}
     if given.texts is not None:
         arrays["texts"] = given.texts
     if given.graph is not None:
@@ -160,6 +160,7 @@ def read_inputs(folder: Path) -> Inputs:
             texts,
             graph,
             paths,
+            arrays["known"].numpy() if "known" in arrays else np.ones(len(table), dtype=bool),
         )
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error

@@ -126,4 +126,6 @@ def _fill_in(net: FusedRecommender, batch: sequences.Batch, mask: Tensor) -> Ten
     events = F.embedding(batch.products, products)
     events = torch.where(hidden[..., None], mask, events)
     states = net.behaviour.both_ways(start, events, batch)[:, 1:][hidden]
-    return softmax_over_catalogue(states, products, net.bias, batch.products[hidden])
+    place = net.known.cumsum(0) - 1  # hidden events are of known products
+    targets = place[batch.products[hidden]]
+    return softmax_over_catalogue(states, products[net.known], net.bias[net.known], targets)

@@ -64,7 +64,7 @@ def test_explain_gives_the_scores_of_forward_and_contributions_that_add_up(
     with torch.no_grad():
         scores, evidence = network(batch), network.explain(batch)
     torch.testing.assert_close(evidence.scores, scores)
-    torch.testing.assert_close(sum(evidence.contributions.values()) + network.bias, scores)
+    torch.testing.assert_close(sum(evidence.contributions.values()) + network.prior(), scores)
     assert (evidence.neighbours is not None) == PARTS[parts][1]
     assert len(evidence.trail.decoder) == decoder_layers
 

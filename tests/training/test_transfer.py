@@ -13,7 +13,12 @@ from finrec.training import assemble, fit, runs, transfer
 
 def made(dataset, parts="+gnn", **train):
     settings = presets.settings(
-        dataset.info, "x@0", "quick", parts, train={"epochs": 2, "batch": 16, **train}, model={"width": 16}
+        dataset.info,
+        "x@0",
+        "quick",
+        parts,
+        train={"epochs": 2, "batch": 16, **train},
+        model={"width": 16},
     )
     given, histories = assemble.inputs(split(dataset), "valid", settings)
     return settings, given, histories
@@ -39,6 +44,7 @@ def test_filling_in_reads_both_ways_but_never_the_hidden_product(small_dataset):
     shown = torch.where(hidden[..., None], mask, events)
     states = net.behaviour.both_ways(start, shown, batch)[:, 1:][hidden]
     logits = states @ net.products().T + net.bias
+    logits[:, ~net.known] = float("-inf")  # nobody's negative
     expected = torch.nn.functional.cross_entropy(logits, batch.products[hidden])
     torch.testing.assert_close(one, expected)
 
@@ -51,7 +57,7 @@ def test_loss_of_hidden_events_falls_and_is_repeatable(small_dataset):
         torch.manual_seed(0)
         net = assemble.network(given, settings)
         curves.append(transfer.masked_events(net, encoded, settings, 5))
-    assert curves[0] == curves[1] and curves[0][-1] < 0.98 * curves[0][0]
+    assert curves[0] == curves[1] and curves[0][-1] < 0.99 * curves[0][0]
 
 
 def test_without_texts_tl_means_behaviour(small_dataset):
