@@ -21,14 +21,14 @@ from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
 from finrec.training import balance, transfer
-from finrec.training.assemble import FusedScorer, Inputs, hidden_edges, network, settled
+from finrec.training.assemble import FusedScorer, Inputs, network, settled
 from finrec.training.checkpoint import (
     Checkpoints,
     load_optimizer,
     load_weights,
     optimizer_tensors,
 )
-from finrec.training.losses import sampled_softmax, softmax_over_catalogue
+from finrec.training.objective import Objective
 
 CHECKPOINT_SECONDS = 60.0  # of work lost at most, besides whole epochs
 GRADIENT_NORM = 5.0
@@ -116,16 +116,11 @@ class _Loop:
         self.device = device_of(settings)
         torch.manual_seed(settings.train.seed)
         self.net: FusedRecommender = network(given, settings).to(self.device)
-        self.place = self.net.known.cumsum(0) - 1  # of a known product among the known
         self.scorer = FusedScorer(self.net, given, settings.model.length)
         self.optimizer = _optimizer(self.net, settings)
-        self.encoded = sequences.encode(histories, given.customers)
-        self.lengths = np.minimum(histories.lengths, settings.model.length)
+        self.objective = Objective(self.net, given, histories, settings)
+        self.lengths = self.objective.lengths
         self.targets = int(self.lengths.sum())
-        n_products = len(given.catalogue)
-        self.weights = balance.event_weights(histories, n_products, settings.train)
-        kept = balance.kept(histories, n_products, settings.train)
-        self.kept = None if kept is None else torch.from_numpy(kept).to(self.device)
         self.steps_per_epoch = math.ceil(len(histories) / settings.train.batch)
         self.state: dict[str, Any] = {
             "epoch": 0,
@@ -149,7 +144,7 @@ class _Loop:
         if count:
             transfer.masked_events(
                 self.net,
-                self.encoded,
+                self.objective.encoded,
                 settings,
                 count,
                 lambda share: self.progress({"event": "pretraining", "share": share}),
@@ -227,43 +222,7 @@ class _Loop:
     def _step(self, rows: np.ndarray) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        train = self.settings.train
-        baskets = train.baskets and self.settings.protocol == "R2"
-        batch = sequences.batch(self.encoded, rows, self.settings.model.length, baskets)
-        batch = batch.to(self.device)
-        hidden = None
-        if train.hide_own_edges:
-            hidden = hidden_edges(self.given, self.histories, rows, self.device)
-        products = self.net.products(hidden)
-        real = batch.real()  # [B, T]
-        states = self.net.states(batch, products)
-        if baskets:
-            asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
-            states = states.gather(1, asked)[real]  # [S, D]
-        else:
-            states = states[:, :-1][real]
-        targets = batch.products[real]
-        weights = None
-        if self.weights is not None:
-            weights = torch.from_numpy(self._weights_of(rows)).to(self.device)
-        if self.kept is not None:
-            dropped = torch.rand(len(targets), device=self.device) >= self.kept[targets]
-            weights = (torch.ones_like(self.kept[targets]) if weights is None else weights) * (
-                ~dropped
-            )
-        added = self.net.own_past(batch, products)
-        table: Tensor = products
-        bias: Tensor = self.net.bias
-        if not self.net.all_known:  # what was never sold is nobody's negative
-            table, bias = table[self.net.known], bias[self.net.known]
-            targets = self.place[targets]
-            if added is not None:
-                added = (added[0], self.place[added[1]], added[2])
-        how = (weights, train.smoothing, train.focal, added)
-        if train.negatives:
-            loss = sampled_softmax(states, table, bias, targets, train.negatives, *how)
-        else:
-            loss = softmax_over_catalogue(states, table, bias, targets, *how)
+        loss = self.objective(rows)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"The loss is not finite in epoch {self.state['epoch'] + 1}; lower the rate."
@@ -273,13 +232,6 @@ class _Loop:
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         return float(loss.detach())
-
-    def _weights_of(self, rows: np.ndarray) -> np.ndarray:
-        assert self.weights is not None
-        ends = self.histories.offsets[rows + 1]
-        return np.concatenate(
-            [self.weights[e - n : e] for e, n in zip(ends, self.lengths[rows], strict=True)]
-        )
 
     def _rate(self) -> float:
         """Linear warm-up, then a cosine to a twentieth, over the most epochs allowed."""

@@ -1,0 +1,84 @@
+"""The loss of a batch of customers: each of their events foretold from what came before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from finrec.config import RunSettings
+from finrec.features import sequences
+from finrec.networks.recommender import FusedRecommender
+from finrec.scorer import Cohort
+from finrec.training import balance
+from finrec.training.assemble import Inputs, hidden_edges
+from finrec.training.losses import sampled_softmax, softmax_over_catalogue
+
+
+class Objective:
+    """The loss as the settings ask for it.
+
+    Args:
+        net: being learned.
+        given: its inputs.
+        histories: one a customer.
+        settings: of the run.
+    """
+
+    def __init__(
+        self, net: FusedRecommender, given: Inputs, histories: Cohort, settings: RunSettings
+    ) -> None:
+        self.net, self.given, self.histories, self.settings = net, given, histories, settings
+        self.device = net.bias.device
+        self.encoded = sequences.encode(histories, given.customers)
+        self.lengths = np.minimum(histories.lengths, settings.model.length)
+        n_products = len(given.catalogue)
+        self.weights = balance.event_weights(histories, n_products, settings.train)
+        kept = balance.kept(histories, n_products, settings.train)
+        self.kept = None if kept is None else torch.from_numpy(kept).to(self.device)
+        self.place = net.known.cumsum(0) - 1  # of a known product among the known
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        """Loss of the customers at these rows, a scalar with gradient."""
+        train = self.settings.train
+        baskets = train.baskets and self.settings.protocol == "R2"
+        batch = sequences.batch(self.encoded, rows, self.settings.model.length, baskets)
+        batch = batch.to(self.device)
+        hidden = None
+        if train.hide_own_edges:
+            hidden = hidden_edges(self.given, self.histories, rows, self.device)
+        products = self.net.products(hidden)
+        real = batch.real()  # [B, T]
+        states = self.net.states(batch, products)
+        if baskets:
+            asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
+            states = states.gather(1, asked)[real]  # [S, D]
+        else:
+            states = states[:, :-1][real]
+        targets = batch.products[real]
+        weights = self._weights(rows, targets)
+        added = self.net.own_past(batch, products)
+        table: Tensor = products
+        bias: Tensor = self.net.bias
+        if not self.net.all_known:  # what was never sold is nobody's negative
+            table, bias = table[self.net.known], bias[self.net.known]
+            targets = self.place[targets]
+            if added is not None:
+                added = (added[0], self.place[added[1]], added[2])
+        how = (weights, train.smoothing, train.focal, added)
+        if train.negatives:
+            return sampled_softmax(states, table, bias, targets, train.negatives, *how)
+        return softmax_over_catalogue(states, table, bias, targets, *how)
+
+    def _weights(self, rows: np.ndarray, targets: Tensor) -> Tensor | None:
+        """Weight of each target, float [S]; None when all count the same."""
+        weights = None
+        if self.weights is not None:
+            ends = self.histories.offsets[rows + 1]
+            counts = self.lengths[rows]
+            parts = [self.weights[e - n : e] for e, n in zip(ends, counts, strict=True)]
+            weights = torch.from_numpy(np.concatenate(parts)).to(self.device)
+        if self.kept is not None:
+            stays = torch.rand(len(targets), device=self.device) < self.kept[targets]
+            weights = stays.float() if weights is None else weights * stays
+        return weights
