@@ -43,6 +43,7 @@ from finrec.pipeline.standing import (
     segments,
     stand,
 )
+from finrec.pipeline.tradeoff import trade_off
 from finrec.records import KINDS
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError
 from finrec.serving import export, offpolicy
@@ -59,8 +60,8 @@ __all__ = [
     "export_campaign", "export_records", "feedback", "find_records", "gate", "managers",
     "off_policy", "offers", "outcome", "plan", "policy", "policy_text", "record",
     "record_exclusions", "record_shown", "reset_policy", "resume_batch", "save_campaign",
-    "save_policy", "segment", "segments", "stand", "start_batch", "test_policy", "undo", "verdict",
-    "verify_records", "with_feedback", "work_batch",
+    "save_policy", "segment", "segments", "stand", "start_batch", "test_policy", "trade_off",
+    "undo", "verdict", "verify_records", "with_feedback", "work_batch",
 ]  # fmt: skip
 
 REASONS: dict[str, dict[str, str]] = {
