@@ -52,6 +52,7 @@ def navigation() -> Any:
         {
             "Work": [
                 page("overview", "Overview", "home", first=True),
+                page("book", "My book", "call"),
                 page("customers", "Customers", "person_search"),
             ],
             "Models": [
@@ -60,7 +61,7 @@ def navigation() -> Any:
                 page("train", "Train", "model_training"),
                 page("compare", "Compare", "bar_chart"),
             ],
-            "Govern": [page("help", "Help", "help")],
+            "Govern": [page("records", "Records", "history"), page("help", "Help", "help")],
         }
     )
 

@@ -120,7 +120,10 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+const DONE = { print: () => window.print(), save };
+
 export default function ({ parentElement }) {
-  parentElement.querySelector("[data-do=print]").onclick = () => window.print();
-  parentElement.querySelector("[data-do=save]").onclick = save;
+  for (const button of parentElement.querySelectorAll("[data-do]")) {
+    button.onclick = DONE[button.dataset.do];
+  }
 }

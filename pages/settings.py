@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -16,6 +17,7 @@ BUTTONS = """
   <button type="button" data-do="save">Save page as HTML</button>
 </div>
 """
+PRINT = '<div class="row"><button type="button" data-do="print">Print this page</button></div>'
 LOOKS = """
 .row { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 button { flex: 1; font: inherit; font-size: 0.875rem; padding: 0.3rem 0.6rem; cursor: pointer;
@@ -80,13 +82,18 @@ def offer() -> None:
             key="sign chosen",
         )
         st.caption("Amounts are shown as they are in the data; nothing is converted.")
-        _keep()()
+        _keep("finrec_keep_page", BUTTONS)()
     # Kept beside the widgets: what a widget holds goes when a page is left for another.
     st.session_state["convention"], st.session_state["sign"] = chosen, currency
 
 
+def print_button() -> None:
+    """A button within a page that prints it."""
+    _keep("finrec_print_page", PRINT)(width="content")
+
+
 @st.cache_resource
-def _keep() -> st.components.v2.ComponentRenderer:
-    """The two buttons, known to the server once."""
+def _keep(name: str, html: str) -> Any:
+    """Buttons for the page as a whole, known to the server once."""
     script = Path(__file__).with_name("keep_page.js").read_text(encoding="utf-8")
-    return st.components.v2.component("finrec_keep_page", html=BUTTONS, css=LOOKS, js=script)
+    return st.components.v2.component(name, html=html, css=LOOKS, js=script)

@@ -46,11 +46,13 @@ def number(value: float | None, digits: int = 0) -> str:
     return _local(f"{value:,.{digits}f}")
 
 
-def money(value: float | None, digits: int = 0) -> str:
-    """``€1,234`` or ``1.234 €``; a number alone where no currency is set."""
+def money(value: float | None, digits: int = 0, currency: str = "") -> str:
+    """``€1,234`` or ``1.234 €``; a number alone where no currency is given or set."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     held, sign = conventions.chosen()
+    if currency:
+        sign = conventions.CURRENCIES.get(currency, currency)
     amount = number(abs(value), digits)
     minus = "−" if value < 0 and round(value, digits) else ""
     if not sign:

@@ -228,7 +228,7 @@ def _decisions(recommender: Recommender, since: pd.Timestamp | None) -> tuple[pd
         shown["propensity"].notna()
         & shown[CUSTOMER].isin(recommender.known)
         & (recommender.catalogue.index(shown[PRODUCT]) >= 0)
-        & (shown["snapshot"].str.partition("@")[0] == name)
+        & (shown["snapshot"].str.split("@").str[0] == name)
     )
     log = shown[ours].sort_values("time", kind="stable").reset_index(drop=True)
     # One list looked at again is one decision: only the last before an answer may be taken up.

@@ -163,7 +163,7 @@ def labels(snapshot: str) -> pd.DataFrame:
         product once, at the first acceptance; undone ones are left out.
     """
     found = find(kinds=("accepted",), limit=None)
-    mine = found["snapshot"].str.partition("@")[0] == snapshot.partition("@")[0]
+    mine = found["snapshot"].str.split("@").str[0] == snapshot.partition("@")[0]
     found = found[mine & ~found["undone"] & (found[CUSTOMER] != "") & (found[PRODUCT] != "")]
     found = found.sort_values([TIME, "id"]).drop_duplicates([CUSTOMER, PRODUCT])
     return pd.DataFrame(

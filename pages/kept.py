@@ -1,0 +1,99 @@
+"""Answers about offers, kept until the records or the policy change; files to save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from finrec import config, pipeline
+from finrec.pipeline import outreach
+from pages import memory
+
+KINDS_OF_FILE = {
+    ".xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ".csv": ("CSV", "text/csv"),
+    ".parquet": ("Parquet", "application/vnd.apache.parquet"),
+}
+
+
+def who() -> str:
+    """Who uses this session, where people sign in; empty: the account that runs the app."""
+    signed_in = bool(getattr(st.user, "is_logged_in", False))
+    return str(st.user.get("email") or st.user.get("name") or "") if signed_in else ""
+
+
+def mark() -> str:
+    """Changes whenever a record is added or the policy is changed; part of the caches' keys."""
+    parts = []
+    for name in ("records.duckdb", "policy.toml"):
+        file = config.data_dir() / name
+        parts.append(str(file.stat().st_mtime_ns) if file.exists() else "none")
+    return "-".join(parts)
+
+
+@st.cache_data(max_entries=30, show_spinner="Looking for calls that are worth making …")
+def book(run: str, manager: str | None, most: int, mark: str, today: str) -> outreach.Book:
+    """The calls worth making today."""
+    held = memory.loaded(run)
+    with held.lock:
+        return outreach.book(held.recommender, manager=manager, limit=most)
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def managers(run: str, mark: str) -> tuple[str, ...]:
+    """Relationship managers that the data name."""
+    return outreach.managers(memory.loaded(run).recommender)
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def segments(run: str) -> dict[str, tuple[str, ...]]:
+    """Attributes in words, each with its values."""
+    return outreach.segments(memory.loaded(run).recommender)
+
+
+@st.cache_data(max_entries=10, show_spinner="Applying the policy …")
+def gate(run: str, mark: str, most: int = 2000) -> Any:
+    """The policy in force applied to customers spread evenly over all."""
+    held = memory.loaded(run)
+    everybody = sorted(held.recommender.known)
+    with held.lock:
+        return outreach.gate(held.recommender, everybody[:: max(1, len(everybody) // most)][:most])
+
+
+def last_day(run: str) -> Any:
+    """The last day that a model's data know of."""
+    return memory.loaded(run).recommender.dataset.events["time"].max()
+
+
+def names(run: str) -> dict[str, str]:
+    """Name of each product by its id, in the catalogue's order."""
+    table = memory.loaded(run).recommender.catalogue.table
+    return dict(zip(table["product_id"].map(str), table["name"].map(str), strict=True))
+
+
+def files(table: Any, name: str, key: str, label: str, saved: Callable[[str], None]) -> None:
+    """A choice of formats to save a table in; made when asked for.
+
+    Args:
+        table: to save.
+        name: of the file, without its ending.
+        key: of the widgets.
+        label: of the button.
+        saved: told the file's name when it is saved, to record it.
+    """
+    with st.popover(label, icon=":material/download:"):
+        for suffix, (title, mime) in KINDS_OF_FILE.items():
+            st.download_button(
+                title,
+                partial(pipeline.export.to_bytes, table, suffix),
+                file_name=f"{name}{suffix}",
+                mime=mime,
+                key=f"{key} {suffix}",
+                on_click=saved,
+                args=(f"{name}{suffix}",),
+                width="stretch",
+            )
+        st.caption("Text that a spreadsheet would run as a formula is made harmless.")
