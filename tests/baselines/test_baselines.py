@@ -6,17 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finrec.baselines.ease import Ease
-from finrec.baselines.itemcf import ItemCF
+from finrec.baselines import METHODS
 from finrec.baselines.markov import Markov
-from finrec.baselines.naive_bayes import NaiveBayes
 from finrec.baselines.popularity import Popularity
 from finrec.schema import PRODUCT, TIME, Dataset, DatasetInfo
 from finrec.scorer import cohort
 from finrec.split import split
 
-PERSONAL = {"markov": Markov, "itemcf": ItemCF, "naive_bayes": NaiveBayes, "ease": Ease}
-EVERY = {"popularity": Popularity, **PERSONAL}
+# Of the checkerboard only what was taken together tells the colours apart.
+PERSONAL = ("markov", "itemcf", "naive_bayes", "ease", "sasrec", "lightgcn", "slope_one_trust",
+            "ips_mf", "doubly_robust")  # fmt: skip
+LEARNED = ("boosting", "sasrec", "robo_advisor")
+EVERY = tuple(METHODS)
 
 
 def checkerboard(n: int = 10) -> Dataset:
@@ -50,7 +51,7 @@ def checkerboard(n: int = 10) -> Dataset:
 def test_the_withheld_product_of_the_checkerboard_comes_first(name):
     board = checkerboard()
     cut = split(board)
-    method = PERSONAL[name]().fit(cut.valid, cut, np.random.default_rng(0))
+    method = METHODS[name].build().fit(cut.valid, cut, np.random.default_rng(0))
     people = [f"0-{c}" for c in range(10)]
     customers = cohort(people, cut.valid.train, board.customers, cut.catalogue, cut.valid.until)
     scores = np.where(customers.seen(10), -np.inf, method.score(customers))
@@ -60,7 +61,7 @@ def test_the_withheld_product_of_the_checkerboard_comes_first(name):
 @pytest.mark.parametrize("name", EVERY)
 def test_scores_are_finite_float32_and_strangers_get_what_is_popular(name, small_dataset):
     cut = split(small_dataset)
-    method = EVERY[name]().fit(cut.test, cut, np.random.default_rng(0))
+    method = METHODS[name].build().fit(cut.test, cut, np.random.default_rng(0))
     scores = method.score(cut.test.cases.customers)
     assert scores.dtype == np.float32 and np.isfinite(scores).all()
     assert scores.shape == (len(cut.test.cases), len(cut.catalogue))
@@ -70,7 +71,10 @@ def test_scores_are_finite_float32_and_strangers_get_what_is_popular(name, small
     found = method.score(stranger)[0]
     days = getattr(method, "days", None)
     popular = Popularity(days).fit(cut.test, cut).counts
-    assert popular[np.argmax(found)] == popular.max()
+    if name in LEARNED:  # what a stranger takes is learned, so it need not be the very top
+        assert popular[np.argmax(found)] >= np.median(popular)
+    else:
+        assert popular[np.argmax(found)] == popular.max()
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -81,7 +85,9 @@ def test_what_is_held_out_changes_nothing_that_is_learned(name, small_dataset):
     shuffled = np.random.default_rng(1).permutation(events.loc[later, PRODUCT])
     events.loc[later, PRODUCT] = shuffled
     other = split(replace(small_dataset, events=events))
-    one, two = (EVERY[name]().fit(c.valid, c, np.random.default_rng(0)) for c in (cut, other))
+    one, two = (
+        METHODS[name].build().fit(c.valid, c, np.random.default_rng(0)) for c in (cut, other)
+    )
     customers = cut.valid.cases.customers
     assert one.score(customers).tobytes() == two.score(customers).tobytes()
 
