@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from finrec import records
 from finrec import snapshots as store
+from finrec.pipeline.nightly import forget_customer
+from finrec.schema import DataError
 from finrec.snapshots import Comparison, Erasure, Quality
+from finrec.snapshots.erase import mentions
 
 
 def quality(ref: str) -> Quality:
@@ -24,5 +28,15 @@ def delete(ref: str) -> None:
 
 
 def erase(customer: str) -> Erasure:
-    """Erase a customer from every snapshot, with a proof, and flag the models that saw them."""
-    return store.erase(customer)
+    """Erase a customer from snapshots, records and batches, with a proof; flag models.
+
+    Raises:
+        DataError: when nothing here knows the customer.
+    """
+    gone = records.erase(customer) + forget_customer(customer)
+    try:
+        return store.erase(customer)
+    except DataError:
+        if not gone:
+            raise
+        return Erasure((), (), *mentions(customer))

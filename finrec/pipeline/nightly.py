@@ -27,8 +27,10 @@ from finrec.serving.recommender import Recommender
 from finrec.serving.topk import topk
 from finrec.training import runs as run_store
 
-__all__ = ["Batch", "Cancelled", "batch", "batches", "cancel_batch", "delete_batch",
-           "resume_batch", "start_batch", "work_batch"]  # fmt: skip
+__all__ = [
+    "Batch", "Cancelled", "batch", "batches", "cancel_batch", "delete_batch", "forget_customer",
+    "resume_batch", "start_batch", "work_batch",
+]  # fmt: skip
 SIZE = 2048
 
 
@@ -157,6 +159,11 @@ def cancel_batch(name: str) -> None:
 def delete_batch(name: str) -> None:
     """Delete a batch and its result."""
     parts.delete(folder(name))
+
+
+def forget_customer(customer: str) -> int:
+    """Take a customer out of every batch's files; returns how many batches they stood in."""
+    return sum(parts.forget(folder(b.name), customer) for b in batches())
 
 
 def _spawn(name: str) -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finrec.schema import DataError
+from finrec.schema import CUSTOMER, DataError
 from finrec.serving import export
 
 State = Literal["waiting", "running", "done", "cancelled", "failed", "stopped"]
@@ -133,6 +133,26 @@ def resume(folder: Path) -> None:
         raise DataError(f"Batch {folder.name!r} is {state}; there is nothing to resume.")
     (folder / "cancel").unlink(missing_ok=True)
     (folder / "error").unlink(missing_ok=True)
+
+
+def forget(folder: Path, customer: str) -> bool:
+    """Take a customer out of a batch's files; returns whether they stood there."""
+    found = False
+    for file in (*sorted((folder / "parts").glob("*.parquet")), folder / "results.parquet"):
+        if file.exists():
+            frame = pd.read_parquet(file)
+            theirs = frame[CUSTOMER].astype("str") == customer
+            if theirs.any():
+                export.write(frame[~theirs], file)
+                found = True
+    file = folder / "results.csv"
+    if file.exists():
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        theirs = frame[CUSTOMER] == export.safe_text(customer)
+        if theirs.any():
+            export.write(frame[~theirs], file)
+            found = True
+    return found
 
 
 def delete(folder: Path) -> None:
