@@ -1,82 +1,239 @@
 """Protocol P: precision, recall and F1 of yes/no answers about customer-product pairs.
 
-Each held-out acquisition stands beside one product that the customer did not acquire, drawn
-uniformly with a frozen seed. The threshold is chosen on validation and then frozen. These figures
-say how well acquisitions are told from random products, not how good recommendations are.
+Held-out acquisitions stand beside products that the customer did not acquire, in three variants
+that must never be mixed up, since the same method gets very different figures from them:
+
+- ``uniform``: one product each, drawn uniformly from those neither acquired nor in the history.
+- ``popularity``: one product each, drawn in proportion to training events (plus one), so that
+  knowing what is popular does not help.
+- ``natural``: all of them, so that a yes is as rare as in life; of large catalogues a uniform
+  sample, weighted so that it stands for all.
+
+The seed is frozen. The threshold and the curve from score to probability are chosen on validation
+and then frozen. These figures say how well acquisitions are told from other products, not how good
+recommendations are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from finrec.scorer import Scorer
-from finrec.split import Cases, FoldName, Split
+from finrec.evaluation import calibration
+from finrec.split import Cases
+
+VARIANTS = {
+    "uniform": "uniform negatives, 1:1",
+    "popularity": "negatives drawn by popularity, 1:1",
+    "natural": "all products not acquired, natural prevalence",
+}
+SAMPLE = 60  # catalogues up to this size are taken whole, of larger ones so many draws a case
+TRIES = 24  # draws by popularity before the exact way is taken
 
 
-def evaluate(scorer_for: Callable[[FoldName], Scorer], split: Split, seed: int) -> dict[str, Any]:
-    """Precision, recall, F1, ROC-AUC and PR-AUC on the test pairs, uniform negatives 1:1."""
-    # Imported where needed: the library takes seconds to load.
-    from sklearn.metrics import average_precision_score, roc_auc_score
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of customer and product, stored as columns of length R.
 
-    truth, score = pairs(scorer_for("valid"), split.valid.cases, seed)
-    threshold = best_threshold(truth, score)
-    truth, score = pairs(scorer_for("test"), split.test.cases, seed + 1)
-    yes = score >= threshold
-    positives = truth.sum()
-    return {
-        "variant": "uniform negatives, 1:1",
-        "threshold_from": "validation",
-        **_counts(truth, yes),
-        "roc_auc": float(roc_auc_score(truth, score)),
-        "pr_auc": float(average_precision_score(truth, score)),
-        "pairs": len(truth),
-        "always_yes": _counts(truth, np.ones_like(yes)),
-        "positives": int(positives),
-    }
-
-
-def pairs(scorer: Scorer, cases: Cases, seed: int, batch: int = 1024) -> tuple[np.ndarray, ...]:
-    """Truth (bool) and score of each pair, positives and negatives alternating.
-
-    A score is the product's place in the customer's own score distribution (standardised), so
-    that one threshold serves all customers.
+    Args:
+        truth: whether it was acquired.
+        score: the method's, standardised over the customer's products, so that one threshold
+            serves all customers.
+        popular: log of 1 + the product's training events.
+        weight: how many pairs it stands for.
     """
-    rng = np.random.default_rng(seed)
-    truths, scores = [], []
-    for start in range(0, len(cases), batch):
-        part = cases.take(np.arange(start, min(start + batch, len(cases))))
-        table = scorer.score(part.customers).astype(np.float64)
+
+    truth: np.ndarray
+    score: np.ndarray
+    popular: np.ndarray
+    weight: np.ndarray
+
+
+class Collector:
+    """Draws pairs from batches of scored cases, so that nothing is scored a second time.
+
+    Args:
+        counts: training events of each product, [N].
+        seed: of the negatives.
+    """
+
+    def __init__(self, counts: np.ndarray, seed: int) -> None:
+        self.log_counts = np.log1p(counts.astype(np.float64))
+        share = np.cumsum(counts + 1.0)
+        self.cumulative = share / share[-1]
+        self.weights = counts + 1.0
+        self.rngs = {v: np.random.default_rng([seed, i] if i else seed) for i, v in
+                     enumerate(VARIANTS)}  # fmt: skip
+        self.parts: dict[str, list[tuple[np.ndarray, ...]]] = {v: [] for v in VARIANTS}
+
+    def add(self, cases: Cases, scores: np.ndarray) -> None:
+        """Draw from these cases, scored float [C, N]."""
+        table = scores.astype(np.float64)
         table -= table.mean(1, keepdims=True)
         table /= np.maximum(table.std(1, keepdims=True), 1e-12)
         n = table.shape[1]
-        taken = part.relevance(n) | part.customers.seen(n)
-        rows = np.repeat(np.arange(len(part)), np.diff(part.offsets))
-        free = ~taken if part.allowed is None else ~taken & part.allowed
+        taken = cases.relevance(n) | cases.customers.seen(n)
+        free = ~taken if cases.allowed is None else ~taken & cases.allowed
+        rows = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
         keep = free.any(1)[rows]
-        rows, relevant = rows[keep], part.relevant[keep]
-        negative = np.argmax(np.where(free[rows], rng.random((len(rows), n)), -1.0), axis=1)
-        scores.append(np.stack([table[rows, relevant], table[rows, negative]], 1).ravel())
-        truths.append(np.tile([True, False], len(rows)))
-    return np.concatenate(truths), np.concatenate(scores)
+        rows, relevant = rows[keep], cases.relevant[keep]
+        if not len(rows):
+            return
+        draws = self.rngs["uniform"].random((len(rows), n))
+        uniform = np.argmax(np.where(free[rows], draws, -1.0), axis=1)
+        for variant, negative in (
+            ("uniform", uniform),
+            ("popularity", self._by_popularity(free, rows)),
+        ):
+            row, product = np.repeat(rows, 2), np.stack([relevant, negative], 1).ravel()
+            truth = np.tile([True, False], len(rows))
+            self._keep(variant, table, truth, row, product, np.ones(len(row)))
+        self._natural(table, free, rows, relevant)
+
+    def _by_popularity(self, free: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        rng = self.rngs["popularity"]
+        tried = np.searchsorted(self.cumulative, rng.random((len(rows), TRIES)), side="right")
+        tried = np.minimum(tried, free.shape[1] - 1)
+        fits = free[rows[:, None], tried]
+        negative = tried[np.arange(len(rows)), fits.argmax(1)]
+        rest = np.flatnonzero(~fits.any(1))
+        if len(rest):  # exact: the largest of log(u) / weight falls on each in proportion
+            keys = np.log(rng.random((len(rest), free.shape[1]))) / self.weights
+            negative[rest] = np.where(free[rows[rest]], keys, -np.inf).argmax(1)
+        return negative
+
+    def _natural(
+        self, table: np.ndarray, free: np.ndarray, rows: np.ndarray, relevant: np.ndarray
+    ) -> None:
+        self._keep("natural", table, np.ones(len(rows), bool), rows, relevant, np.ones(len(rows)))
+        own = np.unique(rows)
+        open_ = free[own]
+        if table.shape[1] <= SAMPLE:
+            place, product = np.nonzero(open_)
+        else:
+            drawn = self.rngs["natural"].integers(table.shape[1], size=(len(own), SAMPLE))
+            place, column = np.nonzero(np.take_along_axis(open_, drawn, 1))
+            product = drawn[place, column]
+            missed = np.setdiff1d(np.arange(len(own)), place)
+            if len(missed):  # hardly anything is free: the first free product stands for them
+                place = np.concatenate([place, missed])
+                product = np.concatenate([product, open_[missed].argmax(1)])
+        weight = (open_.sum(1) / np.maximum(np.bincount(place, minlength=len(own)), 1))[place]
+        self._keep("natural", table, np.zeros(len(place), bool), own[place], product, weight)
+
+    def _keep(self, variant: str, table: np.ndarray, truth: np.ndarray, row: np.ndarray,
+              product: np.ndarray, weight: np.ndarray) -> None:  # fmt: skip
+        self.parts[variant].append((truth, table[row, product], self.log_counts[product], weight))
+
+    def pairs(self) -> dict[str, Pairs]:
+        """All pairs drawn so far, by variant."""
+        empty = (np.zeros(0, bool), np.zeros(0), np.zeros(0), np.zeros(0))
+        return {
+            variant: Pairs(*(np.concatenate(c) for c in zip(*(parts or [empty]), strict=True)))
+            for variant, parts in self.parts.items()
+        }
 
 
-def best_threshold(truth: np.ndarray, score: np.ndarray) -> float:
-    """The score from which "yes" gives the highest F1."""
+def evaluate(valid: Mapping[str, Pairs], test: Mapping[str, Pairs]) -> dict[str, Any]:
+    """Every figure of protocol P: those of ``uniform``, and all variants under ``variants``."""
+    variants = {
+        name: {"variant": title, "threshold_from": "validation"}
+        | _measured(valid[name], test[name])
+        for name, title in VARIANTS.items()
+        if len(test[name].truth) and len(valid[name].truth)
+    }
+    return {**variants.get("uniform", {}), "variants": variants}
+
+
+def _measured(valid: Pairs, test: Pairs) -> dict[str, Any]:
+    base = float(np.average(valid.truth, weights=valid.weight))
+    always = {
+        **counts(test.truth, np.ones(len(test.truth), bool), test.weight),
+        **_told(test, np.full(len(test.truth), base)),
+    }
+    own = answers(valid.truth, valid.score, valid.weight, test.truth, test.score, test.weight)
+    popular = answers(
+        valid.truth, valid.popular, valid.weight, test.truth, test.popular, test.weight
+    )
+    popular.pop("reliability")
+    return {
+        **own,
+        "pairs": len(test.truth),
+        "pairs_stand_for": float(test.weight.sum()),
+        "positives": int(test.truth.sum()),
+        "prevalence": float(np.average(test.truth, weights=test.weight)),
+        "always_yes": always,
+        "popular": popular,
+    }
+
+
+def answers(
+    valid_truth: np.ndarray, valid_score: np.ndarray, valid_weight: np.ndarray,
+    truth: np.ndarray, score: np.ndarray, weight: np.ndarray,
+) -> dict[str, Any]:  # fmt: skip
+    """Figures of a score on test, its threshold and probability curve taken from validation.
+
+    precision = right yes / all yes; recall = right yes / all positives; F1 their harmonic mean;
+    ``roc_auc`` = chance that a positive scores above a negative, ties half; ``pr_auc`` = average
+    precision, mean over positives of the precision at their score; ``log_loss``, ``brier`` and
+    ``ece`` of the probability: :mod:`finrec.evaluation.calibration`.
+    """
+    # Imported where needed: the library takes seconds to load.
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    threshold = best_threshold(valid_truth, valid_score, valid_weight)
+    slope, offset = calibration.platt(valid_truth, valid_score, valid_weight)
+    chance = calibration.sigmoid(slope * score + offset)
+    table = calibration.reliability(truth, chance, weight)
+    both = 0 < truth.sum() < len(truth)
+    nan = float("nan")
+    return {
+        **counts(truth, score >= threshold, weight),
+        "roc_auc": float(roc_auc_score(truth, score, sample_weight=weight)) if both else nan,
+        "pr_auc": (
+            float(average_precision_score(truth, score, sample_weight=weight)) if both else nan
+        ),
+        "log_loss": calibration.log_loss(truth, chance, weight),
+        "brier": calibration.brier(truth, chance, weight),
+        "ece": calibration.ece(table),
+        "threshold": threshold,
+        "reliability": table.to_dict("list"),
+    }
+
+
+def _told(pairs: Pairs, chance: np.ndarray) -> dict[str, float]:
+    table = calibration.reliability(pairs.truth, chance, pairs.weight)
+    return {
+        "log_loss": calibration.log_loss(pairs.truth, chance, pairs.weight),
+        "brier": calibration.brier(pairs.truth, chance, pairs.weight),
+        "ece": calibration.ece(table),
+    }
+
+
+def best_threshold(truth: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """The score from which "yes" gives the highest F1; of equally good ones the highest."""
+    given = np.ones(len(truth)) if weight is None else weight
     order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(truth[order])
-    f1 = 2 * hits / (np.arange(1, len(truth) + 1) + truth.sum())
+    hits = np.cumsum((truth * given)[order])
+    f1 = 2 * hits / (np.cumsum(given[order]) + (truth * given).sum())
     last_of_tie = np.append(np.diff(score[order]) != 0, True)
     return float(score[order][np.argmax(np.where(last_of_tie, f1, -1.0))])
 
 
-def _counts(truth: np.ndarray, yes: np.ndarray) -> dict[str, float]:
-    hits = float((truth & yes).sum())
-    precision, recall = hits / max(yes.sum(), 1), hits / max(truth.sum(), 1)
+def counts(
+    truth: np.ndarray, yes: np.ndarray, weight: np.ndarray | None = None
+) -> dict[str, float]:
+    """Precision, recall and F1; 0 where nothing is said yes to, or nothing is true."""
+    given = np.ones(len(truth)) if weight is None else weight
+    hits, said, true = ((part * given).sum() for part in (truth & yes, yes, truth))
+    precision = float(hits / said) if said else 0.0
+    recall = float(hits / true) if true else 0.0
+    total = precision + recall
     return {
         "precision": precision,
         "recall": recall,
-        "f1": 2 * precision * recall / max(precision + recall, 1e-12),
+        "f1": 2 * precision * recall / total if total else 0.0,
     }

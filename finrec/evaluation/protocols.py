@@ -7,7 +7,7 @@ are read by :func:`evaluate` alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,13 +73,17 @@ def rankings(
     views: Sequence[bool],
     repeatable: bool,
     batch: int = 1024,
+    also: Callable[[Cases, np.ndarray], None] | None = None,
 ) -> dict[bool, Ranking]:
-    """:func:`ranking` with and without the history masked, from one scoring; by ``masked``."""
+    """:func:`ranking` with and without the history masked, from one scoring; by ``masked``.
+
+    ``also`` is shown each batch of cases with its scores, so that nothing is scored twice.
+    """
     parts: dict[bool, list[pd.DataFrame]] = {masked: [] for masked in views}
     lists: dict[bool, list[np.ndarray]] = {masked: [] for masked in views}
-    for start in range(0, len(cases), batch):
-        part = cases.take(np.arange(start, min(start + batch, len(cases))))
-        scores = scorer.score(part.customers)
+    for part, scores in scored(scorer, cases, batch):
+        if also is not None:
+            also(part, scores)
         rows = np.repeat(np.arange(len(part)), np.diff(part.offsets))
         for masked, kept in parts.items():
             allowed = offered(part, scores.shape[1], masked and not repeatable)
@@ -91,6 +95,13 @@ def rankings(
         masked: Ranking(pd.concat(kept, ignore_index=True), warm, np.concatenate(lists[masked]))
         for masked, kept in parts.items()
     }
+
+
+def scored(scorer: Scorer, cases: Cases, batch: int = 1024) -> Iterator[tuple[Cases, np.ndarray]]:
+    """Cases in batches, each with its scores, float [B, N]."""
+    for start in range(0, len(cases), batch):
+        part = cases.take(np.arange(start, min(start + batch, len(cases))))
+        yield part, scorer.score(part.customers)
 
 
 def offered(cases: Cases, n_products: int, without_history: bool) -> np.ndarray:
@@ -133,7 +144,11 @@ def evaluate(
         seed: of the negatives of protocol P.
     """
     logger.info("Reading the test cases of %s, protocol %s.", info.name, split.protocol)
-    views, headline = _ranked(scorer_for("test"), split, info)
+    test_pairs = pointwise.Collector(_counts(split, "test"), seed + 1)
+    views, headline = _ranked(scorer_for("test"), split, info, test_pairs.add)
+    valid_pairs = pointwise.Collector(_counts(split, "valid"), seed)
+    for part, scores in scored(scorer_for("valid"), split.valid.cases):
+        valid_pairs.add(part, scores)
     found = {
         split.protocol: {
             **views,
@@ -142,7 +157,7 @@ def evaluate(
             "cases": len(split.test.cases),
             "references": {name: _ranked(r, split, info)[0] for name, r in references.items()},
         },
-        "P": pointwise.evaluate(scorer_for, split, seed),
+        "P": pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs()),
     }
     codes = pd.factorize(split.test.cases.customers.ids)[0]
     return Evaluation(
@@ -153,12 +168,23 @@ def evaluate(
     )
 
 
-def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> tuple[dict[str, Any], Ranking]:
+def _counts(split: Split, fold: FoldName) -> np.ndarray:
+    """Training events of each product, int64 [N]."""
+    places = split.catalogue.index(split.fold(fold).train[PRODUCT])
+    return np.bincount(places, minlength=len(split.catalogue))
+
+
+def _ranked(
+    scorer: Scorer,
+    split: Split,
+    info: DatasetInfo,
+    also: Callable[[Cases, np.ndarray], None] | None = None,
+) -> tuple[dict[str, Any], Ranking]:
     cases = split.test.cases
     views: dict[str, Any] = {}
     told = cases.allowed is not None or split.repeatable
     names = {True: "masked"} if told else {True: "masked", False: "unmasked"}
-    ranked = rankings(scorer, cases, info.ks, tuple(names), split.repeatable)
+    ranked = rankings(scorer, cases, info.ks, tuple(names), split.repeatable, also=also)
     for masked, name in names.items():
         views[name] = ranked[masked].mean()
     found = ranked[True]
@@ -169,8 +195,6 @@ def _ranked(scorer: Scorer, split: Split, info: DatasetInfo) -> tuple[dict[str, 
         for which, rows in slices.items()
         if 0 < rows.sum() < len(rows)
     }
-    counts = np.bincount(
-        split.catalogue.index(split.test.train[PRODUCT]), minlength=len(split.catalogue)
-    )
-    views["lists"] = {"k": info.ks[0], **beyond.figures(found.top, counts, split.catalogue.table)}
+    figures = beyond.figures(found.top, _counts(split, "test"), split.catalogue.table)
+    views["lists"] = {"k": info.ks[0], **figures}
     return views, found
