@@ -198,4 +198,26 @@ def records(
             screen.table(rows[shown])
 
 
-COMMANDS = (policy, campaign, batch, records)
+def tradeoff(
+    run: str,
+    k: Annotated[int, typer.Option("-k", min=2, help="Places of a list.")] = 10,
+    most: Annotated[int, typer.Option(min=0, help="Cases drawn at random; 0: all.")] = 5000,
+    out: Annotated[Path | None, typer.Option(help="CSV, XLSX or Parquet file.")] = None,
+    as_json: screen.Json = False,
+) -> None:
+    """What re-ranking for coverage, variety or value costs, measured on validation cases."""
+    from finrec.pipeline import outreach
+    from finrec.serving import export
+
+    if out is not None:
+        export.check(out)
+    frame = outreach.trade_off(run, k, most=most or None)
+    if out is not None:
+        export.write(frame, out)
+    if as_json:
+        screen.say(True, {"run": run, "settings": frame}, "")
+    else:
+        screen.table(frame.drop(columns=["front"]))
+
+
+COMMANDS = (policy, campaign, batch, records, tradeoff)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finrec.pipeline import answering
-from finrec.pipeline.standing import BATCH, margins, remembered, stand
+from finrec.pipeline.standing import batch_size, margins, remembered, stand
 from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError
 from finrec.serving import policy as rules
 from finrec.serving.campaign import Allocation, Forecast, Limits, allocate, take_up
@@ -35,6 +35,7 @@ class Plan:
         settings: what it was planned with.
         run: name.
         snapshot: ref.
+        caveat: what to know of the forecast; empty where it is what it says.
     """
 
     frame: pd.DataFrame
@@ -48,6 +49,7 @@ class Plan:
     settings: Mapping[str, Any]
     run: str
     snapshot: str
+    caveat: str = ""
 
 
 def plan(
@@ -99,8 +101,11 @@ def plan(
     ids = sorted(recommender.known) if customers is None else list(customers)
     chances, values, allowed, states, excluded = [], [], [], [], list[pd.DataFrame]()
     told: dict[tuple[int, int], str] = {}
-    for start in range(0, len(ids), BATCH):
-        at = stand(recommender, ids[start : start + BATCH], policy, past)
+    caveat = ""
+    size = batch_size(recommender)
+    for start in range(0, len(ids), size):
+        at = stand(recommender, ids[start : start + size], policy, past)
+        caveat = at.caveat
         chances.append(at.take_up[:, chosen])
         values.append(at.value[:, chosen])
         allowed.append(at.gate.up_to(strictest)[:, chosen])
@@ -134,7 +139,7 @@ def plan(
     return Plan(
         frame, take_up(frame["take_up"].to_numpy(), level), found.value, found.bound,
         found.optimal, len(ids), int(may.any(1).sum()), _summed(excluded), settings,
-        recommender.run.id, recommender.snapshot.ref,
+        recommender.run.id, recommender.snapshot.ref, caveat,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from finrec import records
 from finrec import snapshots as store
 from finrec.pipeline import answering
-from finrec.pipeline.standing import BATCH, Standing, abstention, families, remembered, stand
+from finrec.pipeline.standing import Standing, abstention, batch_size, families, remembered, stand
 from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME
 from finrec.serving import policy as rules
 from finrec.serving import triggers
@@ -41,6 +41,7 @@ class Book:
         resting: of them, snoozed or called lately.
         abstained: of them, without an offer good enough.
         nothing: why the book is empty; empty where it is not.
+        caveat: what to know of ``take_up``; empty where it is what it says.
     """
 
     frame: pd.DataFrame
@@ -48,6 +49,7 @@ class Book:
     resting: int
     abstained: int
     nothing: str
+    caveat: str = ""
 
 
 def managers(run: str | Recommender) -> tuple[str, ...]:
@@ -92,11 +94,13 @@ def book(
     if len(awake) > MOST:
         awake = sorted(awake, key=lambda c: c not in timely)[:MOST]
     first = found.drop_duplicates(CUSTOMER).set_index(CUSTOMER)
-    parts, abstained = [], 0
+    parts, abstained, caveat = [], 0, ""
     judge = abstention(recommender, policy)
     memory = remembered()
-    for start in range(0, len(awake), BATCH):
-        at = stand(recommender, awake[start : start + BATCH], policy, memory)
+    size = batch_size(recommender)
+    for start in range(0, len(awake), size):
+        at = stand(recommender, awake[start : start + size], policy, memory)
+        caveat = at.caveat
         worth = at.value * np.asarray(ADVICE)[at.gate.state]
         worth = np.where(at.gate.allowed, worth, 0.0)
         best = worth.argmax(1)
@@ -123,7 +127,7 @@ def book(
         )  # fmt: skip
     return Book(
         frame.head(limit).reset_index(drop=True), len(ids), len(resting & set(ids)), abstained,
-        nothing,
+        nothing, caveat,
     )  # fmt: skip
 
 

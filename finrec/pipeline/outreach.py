@@ -97,11 +97,13 @@ class Offers:
             propensity (chance of standing in the first place).
         nothing: why there is no offer today; empty where there is one.
         not_checked: rules for which nothing is known.
+        caveat: what to know of ``take_up``; empty where it is what it says.
     """
 
     frame: pd.DataFrame
     nothing: str
     not_checked: tuple[str, ...]
+    caveat: str = ""
 
 
 def policy() -> Policy:
@@ -216,7 +218,7 @@ def offers(run: str | Recommender, customer: str, k: int = 5, seed: int | None =
     if judge is not None or frame.empty:
         reason = 1 if judge is None else int(judge.decide(at.probability, at.gate.allowed)[0])
         why = _nothing(reason) if judge is None else judge.sentence(reason, best)
-    return Offers(frame, why, at.gate.not_checked)
+    return Offers(frame, why, at.gate.not_checked, at.caveat)
 
 
 def _nothing(reason: int) -> str:

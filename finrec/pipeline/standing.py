@@ -25,7 +25,11 @@ from finrec.training import calibrate
 
 MOST_FOR_ACTIVITY = 50_000
 MOST_CASES = 2000
-BATCH = 1024
+BATCH = 512
+UNMEASURED = (
+    "No customer of this data is seen to come back, so how likely one takes anything at all can't "
+    "be measured: chances are of a product being the one, should the customer take something."
+)
 REMEMBERED = ("declined", "not_suitable", "not_now", "offered")
 _activity: dict[tuple[str, int], Activity] = {}
 _abstention: dict[tuple[str, str, float], Abstention] = {}
@@ -43,6 +47,7 @@ class Standing:
         value: expected worth of an offer, float64 [B, N].
         gate: what may be offered.
         policy: the rules.
+        caveat: what to know of ``take_up``; empty where it is what it says.
     """
 
     customers: Cohort
@@ -52,6 +57,7 @@ class Standing:
     value: np.ndarray
     gate: Gate
     policy: Policy
+    caveat: str
 
 
 def stand(
@@ -73,11 +79,17 @@ def stand(
         past = remembered()
     scores = recommender.scorer.score(people)
     probability = calibrate.probabilities(scores, may, recommender.run.provenance["temperature"])
-    active = activity(recommender, chosen.value.window_days).chance(people)
-    take_up = probability * active[:, None]
+    active = activity(recommender, chosen.value.window_days)
+    take_up = probability * active.chance(people)[:, None]
     value = _worth(recommender, people, take_up, chosen, past)
     found = gate(chosen, people, recommender.catalogue, past, may)
-    return Standing(people, scores, probability, take_up, value, found, chosen)
+    caveat = "" if active.measured else UNMEASURED
+    return Standing(people, scores, probability, take_up, value, found, chosen, caveat)
+
+
+def batch_size(recommender: Recommender) -> int:
+    """Customers to take at once, so that a matrix over all products stays within some 30 MB."""
+    return int(np.clip(8_000_000 // len(recommender.catalogue), 256, 16_384))
 
 
 def remembered() -> pd.DataFrame:
@@ -112,8 +124,11 @@ def _worth(
     alike = None
     family = families(recommender, policy)
     if family is not None and told.saturation < 1:
-        same = family[:, None] == family[None, :]
-        alike = people.held(len(family)).astype(np.float32) @ same.astype(np.float32)
+        codes, names = pd.factorize(family)
+        owned = np.zeros((len(people), len(names)), np.float32)
+        row, product = np.nonzero(people.held(len(family)))
+        np.add.at(owned, (row, codes[product]), 1)
+        alike = owned[:, codes]
     return worth(
         take_up, margins(recommender, policy), offered, told.fatigue, alike, told.saturation
     )

@@ -28,11 +28,13 @@ class Activity:
         rates: float64 [recency bins, frequency bins].
         window: days.
         overall: rate over all customers.
+        measured: False where no customer was ever seen to come back; all rates are 1 then.
     """
 
     rates: np.ndarray
     window: int
     overall: float
+    measured: bool = True
 
     @classmethod
     def fit(cls, customers: Cohort, window: int) -> Activity:
@@ -53,6 +55,8 @@ class Activity:
         np.add.at(number, (recency[known], frequency[known]), 1)
         np.add.at(hits, (recency[known], frequency[known]), came[known])
         overall = float(came[known].mean()) if known.any() else 0.0
+        if overall == 0:
+            return cls(np.ones(shape), window, 1.0, False)
         return cls((hits + PRIOR * overall) / (number + PRIOR), window, overall)
 
     def chance(self, customers: Cohort) -> np.ndarray:

@@ -94,6 +94,12 @@ def test_activity_follows_recency_and_is_tempered_where_little_was_seen():
     assert fitted.rates[3, 3] == pytest.approx(fitted.overall)  # nobody there
 
 
+def test_where_nobody_ever_comes_back_that_is_said():
+    people, *_ = crowd([("A", "D", "2023-12-01", "acquired", 1.0)])
+    fitted = Activity.fit(people, 90)
+    assert not fitted.measured and fitted.chance(people).tolist() == [1.0]
+
+
 def test_worth_by_hand():
     p = np.array([[0.5, 0.1]])
     assert worth(p, np.array([10.0, 100.0])).tolist() == [[5.0, 10.0]]
