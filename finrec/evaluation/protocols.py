@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finrec.evaluation import beyond, metrics, pointwise
+from finrec.evaluation import beyond, levelling, metrics, pointwise
 from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
@@ -147,8 +147,12 @@ def evaluate(
     test_pairs = pointwise.Collector(_counts(split, "test"), seed + 1)
     views, headline = _ranked(scorer_for("test"), split, info, test_pairs.add)
     valid_pairs = pointwise.Collector(_counts(split, "valid"), seed)
+    level = levelling.Collector(
+        split.valid.cases, len(split.catalogue), info.ks[0], not split.repeatable, seed
+    )
     for part, scores in scored(scorer_for("valid"), split.valid.cases):
         valid_pairs.add(part, scores)
+        level.add(part, scores)
     found = {
         split.protocol: {
             **views,
@@ -159,6 +163,9 @@ def evaluate(
         },
         "P": pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs()),
     }
+    levelled = level.measured()
+    if levelled:
+        found["levelling"] = levelled
     codes = pd.factorize(split.test.cases.customers.ids)[0]
     return Evaluation(
         found,
