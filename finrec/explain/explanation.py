@@ -87,10 +87,10 @@ def explain(
     encoded = sequences.encode(customer, scorer.given.customers)
     device = network.bias.device
     batch = sequences.batch(encoded, np.array([0]), scorer.length).to(device)
-    products = network.products()
+    products = variants.vectors(scorer)
     evidence = network.explain(batch, products)
     scores = evidence.scores[0].cpu().numpy()
-    effects = _effects(scorer, customer, index, products)
+    fast_score, effects = _effects(scorer, customer, index, products)
     events = _events(scorer, customer, evidence, effects)
     names = catalogue.table[NAME].to_numpy(dtype=object)
     nodes, edges = neighbours.neighbourhood(scorer.given, events, index, evidence, training)
@@ -101,7 +101,7 @@ def explain(
         product,
         str(names[index]),
         float(scores[index]),
-        float(scorer.score(customer)[0, index]),
+        fast_score,
         rank,
         events,
         attention.maps(evidence),
@@ -136,12 +136,14 @@ def _events(
     )
 
 
-def _effects(scorer: FusedScorer, customer: Cohort, index: int, products: Tensor) -> np.ndarray:
-    """Fall of the score when one event is left out, for each event read, float [T]."""
+def _effects(
+    scorer: FusedScorer, customer: Cohort, index: int, products: Tensor
+) -> tuple[float, np.ndarray]:
+    """The score as it is ranked by, and its fall without each event read, float [T]."""
     count = min(len(customer.products), scorer.length)
     removed = [(), *((place,) for place in range(count))]
     scored = variants.scores(scorer, customer, removed, products)[:, index]
-    return scored[0] - scored[1:]
+    return float(scored[0]), scored[0] - scored[1:]
 
 
 def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:

@@ -1,25 +1,69 @@
-"""The same customer with some events left out, many variants at once."""
+"""The same customer with events, attributes or paths left out, many variants at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from finrec.features import sequences
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
 BATCH = 256  # variants scored at once
+_vectors: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Tensor]] = WeakKeyDictionary()
 
 
-def without(customer: Cohort, removed: Iterable[Iterable[int]], length: int) -> Cohort:
+@dataclass(frozen=True)
+class Change:
+    """What a variant leaves out of a customer.
+
+    Args:
+        events: places within the events read, from 0.
+        attributes: columns of the profile, made unknown.
+        paths: products whose paths over other customers to the offer are not counted.
+    """
+
+    events: tuple[int, ...] = ()
+    attributes: tuple[str, ...] = ()
+    paths: tuple[int, ...] = ()
+
+
+def vectors(scorer: FusedScorer) -> Tensor:
+    """Product vectors [N, D]; kept until a weight changes, because they cost most of a score."""
+    network = scorer.network.eval()
+    weights = [*network.parameters(), *network.buffers()]
+    if any(w.is_inference() for w in weights):  # such a tensor does not tell when it is changed
+        return network.products()
+    state = tuple(n for w in weights for n in (w.data_ptr(), w._version))
+    held = _vectors.get(network)
+    if held is None or held[0] != state:
+        with torch.inference_mode(False), torch.no_grad():  # so that gradients may pass through
+            held = (state, network.products())
+        _vectors[network] = held
+    return held[1]
+
+
+def without(
+    customer: Cohort,
+    removed: Iterable[Iterable[int]],
+    length: int,
+    unknown: Sequence[tuple[str, ...]] = (),
+) -> Cohort:
     """One customer a variant: the last ``length`` events, less those at the given places.
 
     Places count from 0 within the window. Events before the window stay out: the explanation is
     about what the network has read.
+
+    Args:
+        customer: one customer.
+        removed: places left out in each variant.
+        length: most events read.
+        unknown: columns of the profile made unknown in each variant; none given: none.
     """
     total = len(customer.products)
     window = np.arange(max(total - length, 0), total)
@@ -27,6 +71,10 @@ def without(customer: Cohort, removed: Iterable[Iterable[int]], length: int) -> 
     order = np.concatenate(kept) if kept else window[:0]
     lengths = np.array([len(k) for k in kept], dtype=np.int64)
     count = len(kept)
+    profile = customer.profile.iloc[np.zeros(count, dtype=int)].reset_index(drop=True)
+    for column in {name for names in unknown for name in names}:
+        hidden = np.array([column in names for names in unknown], dtype=bool)
+        profile[column] = profile[column].astype(object).mask(hidden, None)
     return Cohort(
         np.repeat(customer.ids, count),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -35,15 +83,28 @@ def without(customer: Cohort, removed: Iterable[Iterable[int]], length: int) -> 
         customer.times[order],
         customer.amounts[order],
         np.repeat(customer.asof, count),
-        customer.profile.iloc[np.zeros(count, dtype=int)].reset_index(drop=True),
+        profile,
     )
 
 
 @torch.inference_mode()
+def score(scorer: FusedScorer, many: Cohort, products: Tensor | None = None) -> np.ndarray:
+    """Scores of customers made up from one, float32 [B, N], with the product vectors at hand."""
+    table = vectors(scorer) if products is None else products
+    network = scorer.network.eval()
+    encoded = sequences.encode(many, scorer.given.customers)
+    out = [np.zeros((0, len(scorer.given.catalogue)), dtype=np.float32)]
+    for start in range(0, len(many), BATCH):
+        rows = np.arange(start, min(start + BATCH, len(many)))
+        batch = sequences.batch(encoded, rows, scorer.length)
+        out.append(network(batch.to(table.device), table).cpu().numpy())
+    return np.concatenate(out)
+
+
 def scores(
     scorer: FusedScorer,
     customer: Cohort,
-    removed: list[tuple[int, ...]],
+    removed: Sequence[tuple[int, ...]],
     products: Tensor | None = None,
 ) -> np.ndarray:
     """Scores of every variant, float32 [variants, N].
@@ -54,14 +115,47 @@ def scores(
         removed: places left out in each variant.
         products: product vectors, where they are at hand.
     """
-    network = scorer.network.eval()
-    table = network.products() if products is None else products
-    out = []
-    for start in range(0, len(removed), BATCH):
-        many = without(customer, removed[start : start + BATCH], scorer.length)
-        encoded = sequences.encode(many, scorer.given.customers)
-        batch = sequences.batch(encoded, np.arange(len(many)), scorer.length)
-        out.append(network(batch.to(table.device), table).cpu().numpy())
-    if not out:
-        return np.zeros((0, len(scorer.given.catalogue)), dtype=np.float32)
-    return np.concatenate(out)
+    return score(scorer, without(customer, removed, scorer.length), products)
+
+
+def changed(
+    scorer: FusedScorer,
+    customer: Cohort,
+    changes: Sequence[Change],
+    offer: int,
+    products: Tensor | None = None,
+) -> np.ndarray:
+    """Scores of every variant, float32 [variants, N]; paths left out are those to ``offer``."""
+    removed = [c.events for c in changes]
+    many = without(customer, removed, scorer.length, [c.attributes for c in changes])
+    found = score(scorer, many, products)
+    if scorer.given.paths is not None and any(c.paths for c in changes):
+        for row, change in enumerate(changes):
+            if change.paths:
+                own = many.products[many.offsets[row] : many.offsets[row + 1]]
+                less = path_score(scorer, own, offer, change.paths)
+                found[row, offer] += less - path_score(scorer, own, offer)
+    return found
+
+
+def path_weights(scorer: FusedScorer, own: np.ndarray, offer: int) -> np.ndarray:
+    """What each of these events, oldest first, brings to the walks to ``offer``, float [T]."""
+    tower = scorer.network.paths
+    if tower is None or scorer.given.paths is None:
+        return np.zeros(len(own))
+    given = scorer.given.paths
+    cells = slice(int(given.indptr[offer]), int(given.indptr[offer + 1]))
+    weight = dict(zip(given.indices[cells].tolist(), given.values[cells].tolist(), strict=True))
+    age = np.arange(len(own))[::-1]
+    return np.array([weight.get(int(p), 0.0) for p in own]) * float(tower.decay) ** age
+
+
+def path_score(
+    scorer: FusedScorer, own: np.ndarray, offer: int, hidden: Iterable[int] = ()
+) -> float:
+    """What the path tower adds to the offer's score, paths from ``hidden`` products not counted."""
+    tower = scorer.network.paths
+    if tower is None:
+        return 0.0
+    weights = path_weights(scorer, own, offer)[~np.isin(own, list(hidden))]
+    return float(tower.strength) * float(np.log1p(float(tower.sharpness) * weights.sum()))
