@@ -15,8 +15,8 @@ from finrec.split import split
 
 # Of the checkerboard only what was taken together tells the colours apart.
 PERSONAL = ("markov", "itemcf", "naive_bayes", "ease", "sasrec", "lightgcn", "slope_one_trust",
-            "ips_mf", "doubly_robust")  # fmt: skip
-LEARNED = ("boosting", "sasrec", "robo_advisor")
+            "ips_mf", "doubly_robust", "gru4rec", "neumf", "dlrm", "time_cf_cuckoo")  # fmt: skip
+LEARNED = ("boosting", "sasrec", "robo_advisor", "gru4rec", "dlrm")
 EVERY = tuple(METHODS)
 
 

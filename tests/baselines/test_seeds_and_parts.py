@@ -1,0 +1,117 @@
+"""The same seed gives the same scores; the parts of single methods, against slower computations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from finrec.baselines import METHODS
+from finrec.baselines.next_event import LENGTH, padded
+from finrec.baselines.slope_one_trust import SlopeOneTrust
+from finrec.baselines.time_cf_cuckoo import _flight, cuckoo_kmeans, inertia
+from finrec.scorer import cohort
+from finrec.split import split
+
+
+@pytest.mark.parametrize("name", [m.name for m in METHODS.values() if m.seeded])
+def test_a_seed_repeats_itself_whatever_chance_did_before(name, small_dataset):
+    cut = split(small_dataset)
+    found = []
+    for before in (1, 2):
+        torch.manual_seed(before)
+        np.random.seed(before)
+        found.append(METHODS[name].build(seed=3).fit(cut.test, cut).score(cut.test.cases.customers))
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_scores_of_a_customer_do_not_depend_on_who_else_is_asked_about(name, small_dataset):
+    cut = split(small_dataset)
+    method = METHODS[name].build().fit(cut.test, cut)
+    customers = cut.test.cases.customers
+    together = method.score(customers)
+    alone = np.concatenate([method.score(customers.take([i])) for i in (3, 0)])
+    np.testing.assert_allclose(alone, together[[3, 0]], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_new_customer_with_a_history_is_served_by_it(name, small_dataset):
+    """Somebody who was not learned from has the history of somebody who was."""
+    cut = split(small_dataset)
+    method = METHODS[name].build().fit(cut.test, cut)
+    known = cut.test.cases.customers.take(np.flatnonzero(cut.test.cases.customers.lengths > 1)[:2])
+    from dataclasses import replace
+
+    new = replace(known, ids=np.array(["new 1", "new 2"], dtype=object))
+    scores = method.score(new)
+    assert np.isfinite(scores).all()
+    if name not in {"popularity", "recent_popularity", "robo_advisor"}:
+        assert not np.array_equal(scores[0], scores[1])
+
+
+def _slope_one(taken: np.ndarray, own: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """The definition, a deviation at a time."""
+    n = taken.shape[1]
+    out = np.zeros(n)
+    for j in range(n):
+        total = weights = 0.0
+        for i in np.flatnonzero(own):
+            weight = (trust * taken[:, i]).sum()
+            if weight:
+                deviation = (trust * taken[:, i] * (taken[:, j] - taken[:, i])).sum() / weight
+                total += weight * (deviation + 1)
+                weights += weight
+        out[j] = total / weights if weights else 0.0
+    return out
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_slope_one_equals_its_definition(small_dataset, linked):
+    cut = split(small_dataset)
+    links = small_dataset.links if linked else None
+    method = SlopeOneTrust(neighbours=1000, popular=0.0, links=links).fit(cut.test, cut)
+    customers = cut.test.cases.customers.take(slice(0, 12))
+    found = method.score(customers)
+    taken = method.taken.toarray()
+    pairs = set()
+    if linked:
+        pairs = set(zip(links["source"], links["target"], strict=True))
+        pairs |= {(b, a) for a, b in pairs}
+        met = pairs & {(a, b) for a in customers.ids for b in method.trusted}
+        assert met  # else this would compare nothing
+    for b, customer in enumerate(customers.ids):
+        own = customers.seen(len(cut.catalogue))[b].astype(float)
+        trust = taken @ own / np.sqrt(np.maximum(taken.sum(1) * own.sum(), 1))
+        trust += [float((customer, other) in pairs) for other in method.trusted]
+        trust *= method.trusted != customer
+        np.testing.assert_allclose(found[b], _slope_one(taken, own, trust), atol=1e-6)
+
+
+def test_cuckoo_search_finds_clusters_that_are_there():
+    rng = np.random.default_rng(0)
+    middles = rng.normal(0, 10, (5, 4))
+    points = (middles[:, None] + rng.normal(0, 0.1, (5, 40, 4))).reshape(-1, 4)
+    found = cuckoo_kmeans(points, 5, np.random.default_rng(1))
+    best = inertia(points, points.reshape(5, 40, 4).mean(1))
+    assert inertia(points, found) <= 1.01 * best
+
+
+def test_levy_flights_have_a_heavy_tail():
+    steps = np.abs(_flight((100_000,), np.random.default_rng(0)))
+    assert np.median(steps) < 1.5 and steps.max() > 100  # normal steps would end before 6
+
+
+def test_histories_are_cut_to_the_latest_events_and_padded_behind(small_dataset):
+    cut = split(small_dataset)
+    events = small_dataset.events.iloc[:1]
+    long = pd.concat([events] * (LENGTH + 5), ignore_index=True)
+    long["time"] += pd.to_timedelta(np.arange(len(long)), unit="D")
+    long["product_id"] = cut.catalogue.ids[np.arange(len(long)) % len(cut.catalogue)]
+    who = events["customer_id"].iloc[0]
+    customers = cohort(["nobody", who], long, cut.customers, cut.catalogue, cut.test.until)
+    products, counts = padded(customers, np.array([0, 1]))
+    assert counts.tolist() == [0, LENGTH] and products.shape == (2, LENGTH)
+    assert products[1].tolist() == customers.products[-LENGTH:].tolist()
+    assert not products[0].any()
