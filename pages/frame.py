@@ -54,6 +54,7 @@ def navigation() -> Any:
                 page("overview", "Overview", "home", first=True),
                 page("book", "My book", "call"),
                 page("customers", "Customers", "person_search"),
+                page("campaign", "Campaign", "campaign"),
             ],
             "Models": [
                 page("data", "Data", "database"),
@@ -61,7 +62,10 @@ def navigation() -> Any:
                 page("train", "Train", "model_training"),
                 page("compare", "Compare", "bar_chart"),
             ],
-            "Govern": [page("records", "Records", "history"), page("help", "Help", "help")],
+            "Govern": [
+                page("records", "Records", "history"),
+                page("help", "Help", "help"),
+            ],
         }
     )
 

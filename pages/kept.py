@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from finrec import config, pipeline
+from finrec.figures import outreach as figures
 from finrec.pipeline import outreach
 from pages import memory
 
@@ -52,6 +53,12 @@ def managers(run: str, mark: str) -> tuple[str, ...]:
 def segments(run: str) -> dict[str, tuple[str, ...]]:
     """Attributes in words, each with its values."""
     return outreach.segments(memory.loaded(run).recommender)
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def ranges(run: str) -> dict[str, tuple[float, float]]:
+    """Attributes in numbers, each with its bounds."""
+    return figures.ranges(memory.loaded(run).recommender.dataset.customers)
 
 
 @st.cache_data(max_entries=10, show_spinner="Applying the policy …")

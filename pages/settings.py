@@ -24,6 +24,7 @@ button { flex: 1; font: inherit; font-size: 0.875rem; padding: 0.3rem 0.6rem; cu
   color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); }
 button:hover { border-color: var(--st-primary-color); }
+@media print { .row { display: none; } }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 """
 # On paper: the page alone, black on white, nothing to press, nothing cut at a page's end.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -197,3 +197,33 @@ def campaigns(saved: pd.DataFrame) -> pd.DataFrame:
 def labels(names: pd.Series, most: int = 34) -> list[str]:
     """Names as short labels of an axis."""
     return [formats.markup(formats.shortened(str(n), most)) for n in names]
+
+
+def ranges(customers: pd.DataFrame, most: int = 6) -> dict[str, tuple[float, float]]:
+    """Attributes in numbers, each with its least and largest value, by which people are picked."""
+    found: dict[str, tuple[float, float]] = {}
+    for column in customers.columns:
+        values = customers[column]
+        if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+            continue
+        low, high = float(values.min()), float(values.max())
+        if low < high and len(found) < most:
+            found[str(column)] = (low, high)
+    return found
+
+
+def with_reasons(plan: pd.DataFrame, reasons: Sequence[str]) -> pd.DataFrame:
+    """A campaign's offers with the main reason of the first of them; the others have none."""
+    filled = [*reasons, *([""] * (len(plan) - len(reasons)))]
+    return plan.assign(reason=filled)
+
+
+def forecast(expected: float, low: int, high: int, offers: int, level: float, days: int) -> str:
+    """One sentence: how many take-ups are expected."""
+    if not offers:
+        return "No offer is made, so none can be taken up."
+    return (
+        f"Of {formats.counted(offers, 'offer')}, about {formats.number(expected, 1)} are expected "
+        f"to be taken up within {formats.counted(days, 'day')}; with {formats.share(level, 0)} "
+        f"confidence {formats.number(low)} to {formats.number(high)}."
+    )
