@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finrec.pipeline import answering
+from finrec.pipeline.backtest import spread
 from finrec.pipeline.standing import batch_size, margins, remembered, stand
 from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError
 from finrec.serving import policy as rules
@@ -125,9 +126,10 @@ def plan(
     measure = chance if by == "take_up" else worth
     found = allocate(measure, may, limits, _group(recommender, ids, group, parity))
     frame = _frame(recommender, ids, chosen, found, chance, worth, state, told)
+    stray = spread(recommender)
     settings = {
-        "products": list(products), "budgets": {p: int(n) for p, n in
-                                                zip(products, number, strict=True)},
+        "spread": stray, "products": list(products),
+        "budgets": {p: int(n) for p, n in zip(products, number, strict=True)},
         "cap": cap, "total": total, "strictest": strictest, "least_chance": least_chance,
         "most_share": most_share, "parity": parity, "group": group, "cost": dict(cost or {}),
         "money": money, "by": by, "window_days": policy.value.window_days,
@@ -137,10 +139,16 @@ def plan(
         "asof": str(recommender.dataset.events[TIME].max()),
     }  # fmt: skip
     return Plan(
-        frame, take_up(frame["take_up"].to_numpy(), level), found.value, found.bound,
+        frame, forecast(frame, level, stray), found.value, found.bound,
         found.optimal, len(ids), int(may.any(1).sum()), _summed(excluded), settings,
         recommender.run.id, recommender.snapshot.ref, caveat,
     )  # fmt: skip
+
+
+def forecast(offers: pd.DataFrame, level: float, stray: float | None) -> Forecast:
+    """How many of these offers (product_id, take_up) will be taken up."""
+    chance = offers["take_up"].to_numpy(np.float64)
+    return take_up(chance, level, offers[PRODUCT].to_numpy(dtype=str), stray or 0.0)
 
 
 def _number(products: Sequence[str], budgets: int | Mapping[str, int]) -> np.ndarray:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from finrec import records as store
 from finrec.pipeline import answering
+from finrec.pipeline.backtest import Backtest, backtest
 from finrec.pipeline.campaigning import Plan, plan
 from finrec.pipeline.feedback import Accepted, Estimates, feedback, off_policy, with_feedback
 from finrec.pipeline.morning import Book, book, managers
@@ -54,11 +55,11 @@ from finrec.serving.recommender import Recommender
 from finrec.serving.topk import topk
 
 __all__ = [
-    "KINDS", "REASONS", "STATES", "Accepted", "Batch", "Book", "Cancelled", "Estimates", "Gate",
-    "Offers", "Outcome", "Plan", "Policy", "Standing", "Verdict", "abstention", "batch", "batches",
-    "book", "campaigns", "cancel_batch", "check_policy", "default_policy_text", "delete_batch",
-    "export_campaign", "export_records", "feedback", "find_records", "gate", "managers",
-    "off_policy", "offers", "outcome", "plan", "policy", "policy_text", "record",
+    "KINDS", "REASONS", "STATES", "Accepted", "Backtest", "Batch", "Book", "Cancelled", "Estimates",
+    "Gate", "Offers", "Outcome", "Plan", "Policy", "Standing", "Verdict", "abstention", "backtest",
+    "batch", "batches", "book", "campaigns", "cancel_batch", "check_policy", "default_policy_text",
+    "delete_batch", "export_campaign", "export_records", "feedback", "find_records", "gate",
+    "managers", "off_policy", "offers", "outcome", "plan", "policy", "policy_text", "record",
     "record_exclusions", "record_shown", "reset_policy", "resume_batch", "save_campaign",
     "save_policy", "segment", "segments", "stand", "start_batch", "test_policy", "trade_off",
     "undo", "verdict", "verify_records", "with_feedback", "work_batch",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from finrec import records
 from finrec import snapshots as store
-from finrec.pipeline.campaigning import Plan
+from finrec.pipeline.campaigning import Plan, forecast
 from finrec.schema import CUSTOMER, PRODUCT, TIME, DataError
 from finrec.scorer import KINDS as EVENT_KINDS
 from finrec.serving import export
@@ -130,26 +130,26 @@ def outcome(name: str, snapshot: str | None = None) -> Outcome:
     if snapshot is not None:
         taken |= offers.index.isin(_acquired(snapshot, told))
     level = float(told["forecast"]["level"])
-    forecast = take_up(offers["probability"].to_numpy(), level)
+    stray = told.get("spread")
+    planned = offers.reset_index().assign(take_up=offers["probability"].to_numpy())
+    whole = forecast(planned, level, stray)
     rows = []
     for product, part in offers.assign(made=made, taken=taken).groupby(level=PRODUCT):
-        own = take_up(part["probability"].to_numpy(), level)
+        own = take_up(part["probability"].to_numpy(), level, spread=stray or 0.0)
         rows.append(
             {PRODUCT: product, "planned": len(part), "made": int(part["made"].sum()),
              "taken": int(part["taken"].sum()), "expected": own.expected, "low": own.low,
              "high": own.high}
         )  # fmt: skip
     number = int(taken.sum())
-    side = "within" if forecast.low <= number <= forecast.high else (
-        "above" if number > forecast.high else "below")  # fmt: skip
+    side = "within" if whole.low <= number <= whole.high else (
+        "above" if number > whole.high else "below")  # fmt: skip
     sentence = (
-        f"{number:,} of {len(offers):,} offers were taken up; {forecast.expected:,.1f} were "
-        f"expected ({forecast.low:,} to {forecast.high:,}): {side} the {level:.0%} interval. "
+        f"{number:,} of {len(offers):,} offers were taken up; {whole.expected:,.1f} were "
+        f"expected ({whole.low:,} to {whole.high:,}): {side} the {level:.0%} interval. "
         f"{int(made.sum()):,} offers are recorded as made."
     )
-    return Outcome(
-        name, len(offers), int(made.sum()), number, forecast, pd.DataFrame(rows), sentence
-    )
+    return Outcome(name, len(offers), int(made.sum()), number, whole, pd.DataFrame(rows), sentence)
 
 
 def _acquired(snapshot: str, told: Mapping[str, Any]) -> pd.MultiIndex:

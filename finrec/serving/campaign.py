@@ -16,9 +16,12 @@ import numpy as np
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.signal import fftconvolve
+from scipy.stats import gamma, norm, poisson
 
 from finrec.schema import DataError
 
+NODES = 24  # quantiles that stand for the distribution of a factor
+EXACT = 500  # offers
 SECONDS = 60.0  # after which branching stops with the best found
 
 
@@ -77,8 +80,7 @@ class Forecast:
         expected: mean.
         low: lower end of the interval.
         high: upper end.
-        level: chance that the number lies within, if the probabilities are right and customers
-            decide independently.
+        level: chance that the number lies within.
     """
 
     expected: float
@@ -218,21 +220,77 @@ def _solve(
     return Allocation(rows[chosen], products[chosen], float(worth[chosen].sum()), bound)
 
 
-def take_up(probability: np.ndarray, level: float = 0.9) -> Forecast:
-    """Number of offers taken up when each is with its own probability: Poisson binomial, exact.
+def take_up(
+    probability: np.ndarray,
+    level: float = 0.9,
+    product: np.ndarray | None = None,
+    spread: float = 0.0,
+) -> Forecast:
+    """Number of offers taken up when each is with its own probability: Poisson binomial.
+
+    Customers decide independently, but a product's demand as a whole may be above or below what
+    its probabilities say (a season, a rate): by a factor of mean 1 and standard deviation
+    ``spread``, gamma distributed, one for each product.
 
     Args:
         probability: of each offer, float [L].
         level: of the interval.
+        product: of each offer, [L]; None: all are of one.
+        spread: as measured on a held-out period (:func:`spread_of`); 0: none.
     """
     probability = np.asarray(probability, dtype=np.float64)
     if len(probability) == 0:
         return Forecast(0.0, 0, 0, level)
-    cumulative = np.cumsum(distribution(probability))
+    names = np.zeros(len(probability)) if product is None or spread <= 0 else product
+    whole = np.ones(1)
+    for name in np.unique(names):
+        whole = _convolved(whole, _shifted(probability[names == name], spread))
+    cumulative = np.cumsum(whole / whole.sum())
     tail = (1 - level) / 2
     low = int(np.searchsorted(cumulative, tail))
     high = int(np.searchsorted(cumulative, 1 - tail))
     return Forecast(float(probability.sum()), low, min(high, len(probability)), level)
+
+
+def _shifted(probability: np.ndarray, spread: float) -> np.ndarray:
+    """Chance of each number of successes of one product, its demand's factor averaged out."""
+    if spread <= 0:
+        return _counted(probability)
+    shape = 1 / spread**2
+    factors = gamma.ppf((np.arange(NODES) + 0.5) / NODES, shape, scale=1 / shape)
+    factors *= 1 / factors.mean()
+    parts = [_counted(np.minimum(probability * f, 1.0)) for f in factors]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def _counted(probability: np.ndarray) -> np.ndarray:
+    """Chance of each number of successes; exact up to EXACT offers.
+
+    Beyond, a normal on whole numbers where the variance is large, else a translated Poisson with
+    the same mean and nearly the same variance (Roellin, 2007).
+    """
+    if len(probability) <= EXACT:
+        return distribution(probability)
+    mean, variance = float(probability.sum()), float((probability * (1 - probability)).sum())
+    numbers = np.arange(len(probability) + 1)
+    if variance >= 100:
+        return np.diff(norm.cdf(np.append(numbers, len(numbers)) - 0.5, mean, np.sqrt(variance)))
+    shift = int(mean - variance)
+    return np.asarray(poisson.pmf(numbers - shift, mean - shift))
+
+
+def spread_of(expected: np.ndarray, variance: np.ndarray, happened: np.ndarray) -> float:
+    """Standard deviation of the factor by which products' demand misses its forecast.
+
+    By moments: what the squared misses exceed the variance of independent decisions.
+
+    Args:
+        expected: of each product, float [N].
+        variance: of its number if customers decide independently, float [N].
+        happened: its number, [N].
+    """
+    excess = float(((happened - expected) ** 2 - variance).sum())
+    return float(np.sqrt(max(excess, 0.0) / max(float((expected**2).sum()), 1e-12)))
 
 
 def distribution(probability: np.ndarray) -> np.ndarray:
@@ -247,4 +305,4 @@ def distribution(probability: np.ndarray) -> np.ndarray:
 
 def _convolved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     # Rounding of the transform may leave tiny negative chances.
-    return np.convolve(a, b) if len(a) < 200 else np.maximum(fftconvolve(a, b), 0)
+    return np.convolve(a, b) if min(len(a), len(b)) < 200 else np.maximum(fftconvolve(a, b), 0)

@@ -148,6 +148,20 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
         outreach.outcome("autumn")
 
 
+def test_the_forecast_is_held_against_what_happened(bank):
+    found = outreach.backtest(bank)
+    events = bank.dataset.events
+    until = found.since + pd.Timedelta(days=found.window)
+    later = events[(events["time"] >= found.since) & (events["time"] < until)]
+    known = set(events.loc[events["time"] < found.since, "customer_id"])
+    assert found.happened == len(set(later["customer_id"]) & known)
+    assert found.frame["happened"].sum() == found.happened
+    assert found.frame["expected"].sum() == pytest.approx(found.total.expected, rel=1e-3)
+    inside = found.frame["happened"].between(found.frame["low"], found.frame["high"])
+    assert (inside == found.frame["inside"]).all()
+    assert found.spread >= 0 and f"{found.happened:,} did" in found.sentence
+
+
 def test_accepted_offers_are_learned_from_and_never_tested_on(bank):
     with pytest.raises(DataError, match="No accepted offer"):
         outreach.with_feedback(bank.snapshot.ref)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finrec.schema import DataError
-from finrec.serving.campaign import Limits, allocate, distribution, take_up
+from finrec.serving import campaign
+from finrec.serving.campaign import Limits, allocate, distribution, spread_of, take_up
 
 
 def keeps(chosen, limits, group=None, number=None):
@@ -131,3 +132,34 @@ def test_forecast_interval_holds_as_often_as_it_says():
     inside = ((counts >= told.low) & (counts <= told.high)).mean()
     assert 0.89 <= inside <= 0.96
     assert take_up(np.zeros(0)).high == 0
+
+
+@pytest.mark.parametrize("scale", [0.002, 0.05])
+def test_many_offers_are_counted_as_exactly_as_few(scale, monkeypatch):
+    p = np.random.default_rng(3).random(6000) * scale
+    near = take_up(p, 0.9)
+    monkeypatch.setattr(campaign, "EXACT", 10_000)
+    exact = take_up(p, 0.9)
+    assert abs(near.low - exact.low) <= 1 and abs(near.high - exact.high) <= 1
+
+
+def test_interval_holds_when_demand_strays_by_product():
+    rng = np.random.default_rng(4)
+    chance = rng.beta(1, 12, 400)
+    product = np.repeat(np.arange(4), 100)
+    told = take_up(chance, 0.9, product, spread=0.5)
+    plain = take_up(chance, 0.9)
+    factors = rng.gamma(4, 1 / 4, (3000, 4))[:, product]  # mean 1, standard deviation 0.5
+    counts = (rng.random((3000, 400)) < np.minimum(chance * factors, 1)).sum(1)
+    inside = ((counts >= told.low) & (counts <= told.high)).mean()
+    naive = ((counts >= plain.low) & (counts <= plain.high)).mean()
+    assert 0.87 <= inside <= 0.96 and naive < 0.8
+    assert told.expected == plain.expected
+
+
+def test_spread_is_found_again():
+    rng = np.random.default_rng(5)
+    expected = rng.uniform(5, 60, 400)
+    happened = rng.poisson(expected * rng.gamma(1 / 0.16, 0.16, 400))  # spread 0.4
+    assert spread_of(expected, expected, happened) == pytest.approx(0.4, abs=0.05)
+    assert spread_of(expected, expected, rng.poisson(expected)) < 0.12
