@@ -63,6 +63,7 @@ def navigation() -> Any:
                 page("compare", "Compare", "bar_chart"),
             ],
             "Govern": [
+                page("groups", "Groups", "groups"),
                 page("records", "Records", "history"),
                 page("help", "Help", "help"),
             ],

@@ -17,6 +17,7 @@ LEADS = {
     "upload": "1. Your files",
     "train": "There are no data to learn from yet.",
     "compare": "No data are loaded yet.",
+    "groups": "No data are loaded yet.",
     "help": "What each number means",
 }
 
@@ -39,6 +40,7 @@ def untrained(small_dataset: schema.Dataset) -> str:
         ("overview", "Train a model"),
         ("customers", "No model is trained on this data yet"),
         ("compare", "No model is trained on this data yet."),
+        ("groups", "No model is trained on this data yet."),
     ],
 )
 def test_data_without_a_model(screen: Screen, untrained: str, name: str, says: str) -> None:

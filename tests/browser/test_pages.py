@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import App, settle
 from tests.browser.pictures import Goto, picture
 
-PAGES = ("", "customers", "data", "upload", "train", "compare", "help")
+PAGES = ("", "customers", "data", "upload", "train", "compare", "groups", "help")
 # Streamlit's own sidebar puts the groups of pages between a list and its items.
 NOT_OURS = ("list", "listitem")
 
