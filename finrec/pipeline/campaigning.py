@@ -25,7 +25,7 @@ class Plan:
     """A campaign that was planned.
 
     Args:
-        frame: customer_id, product_id, name, take_up, value, state, rules, the best first.
+        frame: customer_id, product_id, name, take_up, value, state, rules, reason, the best first.
         forecast: number of take-ups within the policy's window, with interval.
         value: expected worth of all offers.
         bound: no campaign within the limits is worth more.
@@ -219,6 +219,17 @@ def _frame(
             "value": worth[found.rows, found.products],
             "state": [STATES[s] for s in state[found.rows, found.products]],
             "rules": [told.get(pair, "") for pair in pairs],
+            "reason": _reasons(found, chance, table[NAME].to_numpy(dtype=str)),
         }
     )
     return frame.sort_values(["value", CUSTOMER], ascending=[False, True]).reset_index(drop=True)
+
+
+def _reasons(found: Allocation, chance: np.ndarray, names: np.ndarray) -> list[str]:
+    """How each customer's chance compares with the segment's for the same product."""
+    order = np.sort(chance, axis=0)
+    told = []
+    for row, product in zip(found.rows, found.products, strict=True):
+        below = np.searchsorted(order[:, product], chance[row, product]) / len(chance)
+        told.append(f"Likelier to take {names[product]} than {below:.0%} of the segment.")
+    return told

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from finrec import records as store
+from finrec import snapshots
 from finrec.pipeline import answering
 from finrec.pipeline.backtest import Backtest, backtest
 from finrec.pipeline.campaigning import Plan, plan
@@ -47,9 +48,11 @@ from finrec.pipeline.standing import (
 from finrec.pipeline.tradeoff import trade_off
 from finrec.records import KINDS
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError
+from finrec.scorer import Catalogue, cohort
 from finrec.serving import export, offpolicy
 from finrec.serving import policy as rules
 from finrec.serving.gate import STATES, Gate, Verdict
+from finrec.serving.gate import gate as apply
 from finrec.serving.policy import Policy
 from finrec.serving.recommender import Recommender
 from finrec.serving.topk import topk
@@ -59,8 +62,8 @@ __all__ = [
     "Gate", "Offers", "Outcome", "Plan", "Policy", "Standing", "Verdict", "abstention", "backtest",
     "batch", "batches", "book", "campaigns", "cancel_batch", "check_policy", "default_policy_text",
     "delete_batch", "export_campaign", "export_records", "feedback", "find_records", "gate",
-    "managers", "off_policy", "offers", "outcome", "plan", "policy", "policy_text", "record",
-    "record_exclusions", "record_shown", "reset_policy", "resume_batch", "save_campaign",
+    "managers", "not_checked", "off_policy", "offers", "outcome", "plan", "policy", "policy_text",
+    "record", "record_exclusions", "record_shown", "reset_policy", "resume_batch", "save_campaign",
     "save_policy", "segment", "segments", "stand", "start_batch", "test_policy", "trade_off",
     "undo", "verdict", "verify_records", "with_feedback", "work_batch",
 ]  # fmt: skip
@@ -164,6 +167,18 @@ def test_policy(
 
 
 test_policy.__test__ = False  # type: ignore[attr-defined]  # the name is for people, not for pytest
+
+
+def not_checked(snapshot: str, text: str | None = None) -> tuple[str, ...]:
+    """Rules of a policy (None: the one in force) for which a snapshot has no column."""
+    chosen = rules.load() if text is None else rules.parse(text)
+    data = snapshots.find(snapshot)
+    products = data.query("SELECT * FROM products")
+    people = data.query("SELECT * FROM customers LIMIT 1")
+    events = data.query("SELECT * FROM events LIMIT 0")
+    catalogue = Catalogue(products)
+    one = cohort(people[CUSTOMER].to_numpy(), events, people, catalogue, pd.Timestamp.now("UTC"))
+    return apply(chosen, one, catalogue, store.find(limit=0)).not_checked
 
 
 def gate(run: str | Recommender, customers: Sequence[str], policy: Policy | None = None) -> Gate:

@@ -129,8 +129,13 @@ def _worth(
         row, product = np.nonzero(people.held(len(family)))
         np.add.at(owned, (row, codes[product]), 1)
         alike = owned[:, codes]
+    later = None
+    if family is not None and told.lifetime:
+        later = np.zeros(len(family))
+        for name, value in told.lifetime.items():
+            later[family == name.casefold()] = value
     return worth(
-        take_up, margins(recommender, policy), offered, told.fatigue, alike, told.saturation
+        take_up, margins(recommender, policy), offered, told.fatigue, alike, told.saturation, later
     )
 
 

@@ -246,10 +246,11 @@ def _resting(
         recent &= ~past["undone"].astype(bool)
     fresh = past[recent]
     column = pd.Index(products[PRODUCT]).get_indexer(pd.Index(fresh[PRODUCT]))
-    people = pd.Index(customers.ids)
+    ids = pd.Series(np.arange(len(customers)), index=pd.Index(customers.ids))
+    rows_of = {c: g.to_numpy() for c, g in ids[ids.index.isin(fresh[CUSTOMER])].groupby(level=0)}
     for customer, product in zip(fresh[CUSTOMER], column, strict=True):
-        rows = np.flatnonzero(people == customer)
-        if product >= 0 and len(rows):
+        rows = rows_of.get(customer)
+        if product >= 0 and rows is not None:
             rested = [product] if family is None else np.flatnonzero(family == family[product])
             where[np.ix_(rows, rested)] = True
     return where

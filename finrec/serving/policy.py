@@ -96,6 +96,7 @@ class Value(_Strict):
     currency: str = "EUR"
     margin: dict[str, float] = {}
     margin_otherwise: float = 1.0
+    lifetime: dict[str, float] = {}
     window_days: int = Field(30, ge=1, le=365)
     call_cost: float = Field(0.0, ge=0)
     fatigue: float = Field(1.0, ge=0, le=1)

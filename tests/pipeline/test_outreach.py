@@ -93,7 +93,13 @@ def test_a_policy_is_checked_before_it_is_in_force_and_signed_off(bank):
     assert outreach.policy().title == "Built-in policy"
     outreach.save_policy('title = "Ours"', "Ann", "reviewed")
     assert outreach.policy().title == "Ours" and outreach.policy_text() == 'title = "Ours"'
+    assert "consent of customers: the policy names no column, not checked." in (
+        outreach.not_checked(bank.snapshot.ref)
+    )
     outreach.reset_policy("Ann")
+    told = outreach.not_checked(bank.snapshot.ref)
+    assert told == outreach.gate(bank, ["C00001"]).not_checked
+    assert any("risk tolerance" in t for t in told) and not any("income" in t for t in told)
     assert outreach.policy().title == "Built-in policy"
     found = outreach.find_records(kinds=("signed_off",))
     assert list(found["who"]) == ["Ann", "Ann"] and found["note"].iloc[1] == "reviewed"
@@ -128,6 +134,7 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
     assert plan.optimal and len(plan.frame) == 12
     assert plan.frame["customer_id"].is_unique and set(plan.frame["customer_id"]) <= set(women)
     assert set(plan.frame["state"]) <= {"ok", "warn"}
+    assert plan.frame["reason"].str.match(r"Likelier to take .* than \d+% of the segment").all()
     assert plan.forecast.expected == pytest.approx(plan.frame["take_up"].sum())
     outreach.export_campaign(plan, tmp_path / "list.csv", "Ann")
     assert outreach.save_campaign(plan, "spring", "Ann") == 12
