@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import stats
+from torch import Tensor
 
-from finrec.explain import variants
+from finrec.explain import attention
+from finrec.explain.single import OneOffer, one_offer
+from finrec.features import sequences
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
 FAITHFUL = 0.05  # share of random orders that may do as well before the evidence is not trusted
+FEWEST = 4  # events; with fewer, orders are too few to tell
+NOISE = 0.02  # of the length of a product vector, added at random to try how stable an order is
+SHAKES = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Faithfulness:
         share_as_good: share of random orders with at least this area (the order's p-value).
         faithful: whether that share is at most ``FAITHFUL``; None with fewer than 4 events,
             where orders are too few to tell.
+        insertion: score with none, the first, the first two ... events there, float [T + 1].
+        insertion_area: mean of that curve above its start; larger is better.
     """
 
     curve: np.ndarray
@@ -32,9 +42,30 @@ class Faithfulness:
     random_areas: np.ndarray
     share_as_good: float
     faithful: bool | None
+    insertion: np.ndarray
+    insertion_area: float
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class Badge:
+    """How far the shown evidence of one offer can be trusted.
+
+    Args:
+        attention: test of the order by attention.
+        effect: test of the order by measured effect.
+        stable: mean rank correlation of the attention's order with itself under small noise on
+            the product vectors; NaN with fewer than 3 events.
+        shown_first: ``attention`` where it is faithful, else ``effect``.
+        sentence: in words.
+    """
+
+    attention: Faithfulness
+    effect: Faithfulness
+    stable: float
+    shown_first: str
+    sentence: str
+
+
 def deletion(
     scorer: FusedScorer,
     customer: Cohort,
@@ -45,8 +76,8 @@ def deletion(
 ) -> Faithfulness:
     """Leave out events one after another in this order, and in random orders.
 
-    Source: deletion metric of Petsiuk et al. (2018), against random orders as in Hooker et al.
-    (2019).
+    Source: deletion and insertion metrics of Petsiuk et al. (2018), against random orders as in
+    Hooker et al. (2019).
 
     Args:
         scorer: a trained network.
@@ -56,11 +87,123 @@ def deletion(
         rng: of the random orders.
         draws: number of random orders.
     """
-    orders = [order, *(rng.permutation(order) for _ in range(draws))]
-    sets = [tuple(map(int, o[:n])) for o in orders for n in range(len(order) + 1)]
-    scored = variants.scores(scorer, customer, sets)[:, product]
-    curves = scored.reshape(len(orders), len(order) + 1)
-    areas = (curves[:, :1] - curves).mean(1)
-    share = float((1 + (areas[1:] >= areas[0] - 1e-9).sum()) / (1 + draws))
-    faithful = share <= FAITHFUL if len(order) >= 4 else None
-    return Faithfulness(curves[0], float(areas[0]), areas[1:], share, faithful)
+    return tests(one_offer(scorer, product), customer, {"order": order}, rng, draws)["order"]
+
+
+def tests(
+    offer: OneOffer,
+    customer: Cohort,
+    orders: Mapping[str, np.ndarray],
+    rng: np.random.Generator,
+    draws: int = 40,
+) -> dict[str, Faithfulness]:
+    """The deletion test of several orders against the same random ones, scored at once."""
+    named = list(orders)
+    count = len(orders[named[0]])
+    tried = [np.asarray(orders[n]) for n in named]
+    tried += [rng.permutation(count) for _ in range(draws)]
+    sets = [tuple(map(int, o[:n])) for o in tried for n in range(count + 1)]
+    sets += [tuple(map(int, o[n:])) for o in tried[: len(named)] for n in range(count + 1)]
+    kept = list(dict.fromkeys(tuple(sorted(s)) for s in sets))  # orders share many sets
+    value = dict(zip(kept, offer.without(customer, kept), strict=True))
+    curves = np.array([value[tuple(sorted(s))] for s in sets]).reshape(-1, count + 1)
+    falls = (curves[:, :1] - curves).mean(1)
+    random = falls[len(named) : len(tried)]
+    out = {}
+    for i, name in enumerate(named):
+        share = float((1 + (random >= falls[i] - 1e-9).sum()) / (1 + draws))
+        out[name] = Faithfulness(
+            curves[i],
+            float(falls[i]),
+            random,
+            share,
+            share <= FAITHFUL if count >= FEWEST else None,
+            curves[len(tried) + i],
+            float(-falls[len(tried) + i]),
+        )
+    return out
+
+
+def badge(
+    scorer: FusedScorer,
+    customer: Cohort,
+    product: int,
+    shares: np.ndarray,
+    effects: np.ndarray,
+    rng: np.random.Generator,
+    draws: int = 40,
+) -> Badge:
+    """Test attention and measured effects for one offer, and say in words what to trust.
+
+    Args:
+        scorer: a trained network.
+        customer: one customer.
+        product: catalogue index of the offer.
+        shares: attention to each event read, float [T].
+        effects: fall of the score without each, float [T].
+        rng: of the random orders and of the noise.
+        draws: number of random orders.
+    """
+    offer = one_offer(scorer, product)
+    orders = {"attention": np.argsort(-shares), "effect": np.argsort(-effects)}
+    found = tests(offer, customer, orders, rng, draws)
+    stable = stability(scorer, customer, offer.table, shares, rng)
+    first = "attention" if found["attention"].faithful else "effect"
+    return Badge(
+        found["attention"], found["effect"], stable, first, _words(found, stable, len(shares))
+    )
+
+
+@torch.no_grad()
+def stability(
+    scorer: FusedScorer,
+    customer: Cohort,
+    table: Tensor,
+    shares: np.ndarray,
+    rng: np.random.Generator,
+) -> float:
+    """Mean rank correlation of attention with attention under small noise; NaN if untellable."""
+    if len(shares) < 3 or np.ptp(shares) == 0:
+        return float("nan")
+    network = scorer.network.eval()
+    encoded = sequences.encode(customer, scorer.given.customers)
+    batch = sequences.batch(encoded, np.array([0]), scorer.length).to(table.device)
+    start = network.profile(batch.numbers, batch.categories)
+    events = torch.nn.functional.embedding(batch.products, table)
+    size = NOISE * float(events.norm(dim=-1).mean()) / events.shape[-1] ** 0.5
+    found = []
+    for _ in range(SHAKES):
+        noise = torch.from_numpy(rng.standard_normal(events.shape).astype(np.float32))
+        _, trail = network.behaviour.explain(start, events + size * noise.to(table.device), batch)
+        found.append(stats.spearmanr(attention.rolled_out(trail)[1:], shares).statistic)
+    return float(np.mean(found))
+
+
+def _words(found: dict[str, Faithfulness], stable: float, count: int) -> str:
+    looked, measured = found["attention"], found["effect"]
+    if looked.faithful is None:
+        return (
+            f"With {count} event{'s' * (count != 1)} it can't be told whether the network's "
+            "attention shows what decides; the measured effects and the counterfactual count."
+        )
+    if looked.faithful:
+        shaky = " Small noise changes its order, though." if stable < 0.7 else ""
+        return (
+            "Attention shows what decides here: leaving out the events it looks at most lowers "
+            f"the score more than {_almost(looked)} of random orders do.{shaky}"
+        )
+    ending = (
+        f"; leaving events out by their measured effect beats {_almost(measured)} of random orders"
+        if measured.faithful
+        else ""
+    )
+    return (
+        "Attention does not show what decides here: leaving out the events it looks at most "
+        "lowers the score no more than leaving out events at random. Go by the counterfactual "
+        f"and the measured effects{ending}."
+    )
+
+
+def _almost(found: Faithfulness) -> str:
+    beaten = float((found.random_areas < found.area).mean())
+    return "all" if beaten == 1 else f"{int(100 * beaten)} %"

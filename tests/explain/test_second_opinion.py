@@ -1,0 +1,98 @@
+"""Integrated gradients are complete, one product's score is the network's, the report is honest."""
+
+import numpy as np
+import pytest
+import torch
+
+from finrec import presets
+from finrec.explain import faithfulness, integrated_gradients, report, single, variants
+from finrec.serving.recommender import offerable
+from finrec.split import split
+from finrec.training import assemble, fit
+
+
+@pytest.fixture(scope="module")
+def fitted(small_dataset):
+    settings = presets.settings(
+        small_dataset.info, "small@0", "quick", parts="+gnn", device="cpu",
+        model={"width": 16, "dropout": 0.1}, train={"epochs": 8, "batch": 8},
+    )  # fmt: skip
+    given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+    scorer = fit.fit(given, histories, settings, None, epochs=8).scorer
+    scorer.network.paths.strength.fill_(1.0)
+    scorer.network.paths.sharpness.fill_(20.0)
+    scorer.network.paths.decay.fill_(0.8)
+    if scorer.network.repeats is not None:
+        torch.nn.init.normal_(scorer.network.repeats.base)
+    return scorer, histories
+
+
+def test_one_products_score_is_the_networks(fitted):
+    scorer, histories = fitted
+    full = scorer.score(histories)
+    for offer in (0, 5, 11):
+        np.testing.assert_allclose(
+            single.one_offer(scorer, offer).of(histories), full[:, offer], atol=1e-4
+        )
+
+
+def test_integrated_gradients_add_up_to_the_score(fitted):
+    scorer, histories = fitted
+    for row in range(0, 40, 4):
+        found = integrated_gradients.attribute(scorer, histories.take([row]), 4)
+        assert len(found.events) == min(histories.lengths[row], scorer.length)
+        assert set(found.attributes) == {"age", "income", "occupation", "student"}
+        total = found.events.sum() + sum(found.attributes.values())
+        assert abs(total - found.whole) == pytest.approx(found.missed, abs=1e-4)
+        parts = np.abs([*found.events, *found.attributes.values()]).sum()
+        assert found.complete and found.missed <= 0.02 * max(parts, abs(found.whole)) + 1e-6
+
+
+def test_gradients_of_a_customer_without_events_are_of_attributes_only(fitted):
+    scorer, histories = fitted
+    one = variants.without(histories.take([3]), [range(int(histories.lengths[3]))], 50)
+    found = integrated_gradients.attribute(scorer, one, 2)
+    assert len(found.events) == 0 and found.complete
+    assert sum(found.attributes.values()) == pytest.approx(found.whole, abs=found.missed + 1e-5)
+
+
+def test_agreement_is_a_rank_correlation():
+    up = np.array([1.0, 2.0, 3.0, 4.0])
+    found = integrated_gradients.agreement(up, up**2, -up)
+    assert found["attention and effect"] == pytest.approx(1)
+    assert found["gradients and effect"] == pytest.approx(-1)
+    assert np.isnan(list(integrated_gradients.agreement(up[:2], up[:2], up[:2]).values())).all()
+
+
+def test_report_finds_measured_effects_faithful_and_random_evidence_not(fitted):
+    scorer, histories = fitted
+    rng = np.random.default_rng(0)
+    some = histories.take(np.flatnonzero(histories.lengths >= 4)[:25])
+    found = report.report(scorer, some, lambda c: offerable(c, 12, False), rng, draws=8)
+    table = found.methods.set_index("method")
+    assert found.customers == len(some) == len(found.areas["random"])
+    assert table.loc["effect", "p_random"] < 0.01
+    assert (table["low"] <= table["area"]).all() and (table["area"] <= table["high"]).all()
+    assert table.loc["effect", "area"] == pytest.approx(found.areas["effect"].mean())
+    assert -1 <= found.agreement["gradients and effect"] <= 1
+    # Evidence drawn at random is not taken for faithful.
+    low = report._better(found.areas["random"], rng.permutation(found.areas["random"]))
+    assert low > 0.01
+
+
+def test_a_badge_says_what_to_go_by(fitted):
+    scorer, histories = fitted
+    rng = np.random.default_rng(0)
+    seen = set()
+    for row in np.flatnonzero(histories.lengths >= 5)[:12]:
+        one = histories.take([int(row)])
+        found = report.importances(scorer, one, 3)
+        badge = faithfulness.badge(scorer, one, 3, found["attention"], found["effect"], rng)
+        seen.add(badge.shown_first)
+        assert -1 <= badge.stable <= 1
+        says_so = badge.sentence.startswith("Attention shows what decides")
+        assert says_so == bool(badge.attention.faithful) == (badge.shown_first == "attention")
+        full = badge.attention.insertion
+        assert full[-1] == pytest.approx(badge.attention.curve[0], abs=1e-4)
+        assert full[0] == pytest.approx(badge.attention.curve[-1], abs=1e-4)
+    assert "effect" in seen
