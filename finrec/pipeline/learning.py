@@ -18,6 +18,7 @@ from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
+from finrec.pipeline import code
 from finrec.serving.recommender import offerable
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
@@ -172,6 +173,8 @@ def _provenance(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": asdict(snapshot.info),
         "snapshot": snapshot.ref,
+        "code": code.of_fused(),
+        "commit": code.commit(),
         "epochs": chosen.epochs,
         "valid": chosen.valid,
         "curve": chosen.curve,

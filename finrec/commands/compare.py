@@ -1,0 +1,96 @@
+"""Commands that compare methods: compare, cell, tune."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from finrec.commands import screen
+
+
+def compare(
+    snapshot: Annotated[
+        str, typer.Argument(help="A snapshot; or the name of a comparison to go on with.")
+    ],
+    methods: Annotated[
+        str, typer.Option(help="all, ablation, baselines, or names with commas between.")
+    ] = "ablation",
+    protocols: Annotated[
+        str,
+        typer.Option(help="R1, R2 or both with a comma; empty: the data's own. P is always in."),
+    ] = "",
+    seeds: Annotated[int, typer.Option(min=1, max=50, help="Of methods with chance in them.")] = 5,
+    preset: Annotated[str, typer.Option(help="Of our network.")] = "standard",
+    budget: Annotated[float, typer.Option(help="Minutes of tuning for each method.")] = 0.0,
+    metric: Annotated[str, typer.Option(help="What the printed table shows.")] = "",
+    reference: Annotated[
+        Path | None, typer.Option(help="Put the rows into this CSV, in place of older ones.")
+    ] = None,
+    as_json: screen.Json = False,
+) -> None:
+    """Measure methods on a snapshot, each cell once; killed, give the same command again."""
+    from finrec.pipeline import compare as verbs
+
+    def tell(event: dict[str, Any]) -> None:
+        if event["event"] == "cell":
+            left = event["eta_seconds"]
+            eta = "" if left is None else f", about {left / 60:.0f} min left"
+            what = f"{event['method']}, seed {event['seed']}{eta}"
+            typer.echo(f"{event['done'] + 1} of {event['of']}: {what}", err=True)
+        elif event["event"] == "tuning":
+            typer.echo(f"Tuning {event['method']} for {budget:g} min", err=True)
+
+    if any(c.name == snapshot for c in verbs.comparisons()):
+        made = verbs.find(snapshot)
+    else:
+        wanted = [p.strip() for p in protocols.split(",") if p.strip()]
+        made = verbs.plan(snapshot, verbs.chosen(methods), wanted, seeds, preset, budget, tell)
+    failed = verbs.run(made, tell)
+    if reference is not None:
+        verbs.refer(made, reference)
+    shown = verbs.summary(made, metric or verbs.headline(made))
+    found = {"comparison": made.name, "done": len(made.done), "of": len(made.cells),
+             "failed": failed, "summary": shown}  # fmt: skip
+    if as_json:
+        screen.say(True, found, "")
+        return
+    screen.table(_short(shown), f"{made.name}: {metric or verbs.headline(made)}")
+    for sentence in failed:
+        typer.echo(f"Failed: {sentence}", err=True)
+
+
+def _short(shown: pd.DataFrame) -> pd.DataFrame:
+    kept = ["protocol", "method", "seeds", "mean", "sd", "low", "high", "p", "seconds_train"]
+    return shown[[c for c in kept if c in shown]]
+
+
+def cell(told: Annotated[str, typer.Argument(help="A cell as JSON (used by compare).")]) -> None:
+    """Measure one cell of a comparison."""
+    from finrec.pipeline import cells
+
+    cells.measure(cells.Cell(**json.loads(told)))
+
+
+def tune(
+    snapshot: Annotated[str, typer.Argument(help="name, name@hash or the start of a hash.")],
+    method: Annotated[str, typer.Argument(help="A method, or baseline, +tl, +gnn, +tl+gnn.")],
+    protocol: Annotated[str, typer.Option(help="R1 or R2; empty: the data's own.")] = "",
+    preset: Annotated[str, typer.Option(help="Of our network.")] = "standard",
+    trials: Annotated[int, typer.Option(min=0, help="Most trials; 0: no limit.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="Time of this call; 0: no limit.")] = 10.0,
+    as_json: screen.Json = False,
+) -> None:
+    """Choose a method's settings on validation; compare uses what is found."""
+    from finrec.pipeline import compare as verbs
+    from finrec.pipeline import tuning
+
+    name = verbs.chosen(method)[0]
+    found = tuning.tune(snapshot, name, protocol, preset, trials, minutes)
+    screen.say(as_json, {"method": name, "settings": found}, f"{name}: {json.dumps(found)}")
+
+
+COMMANDS = (compare, cell, tune)

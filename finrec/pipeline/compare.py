@@ -1,0 +1,318 @@
+"""Compare methods on a snapshot: cell by cell, resumable, with intervals and paired tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finrec import baselines, config
+from finrec import snapshots as store
+from finrec.config import PARTS
+from finrec.evaluation import significance
+from finrec.pipeline import tuning
+from finrec.pipeline.cells import Cell, in_a_child, measure
+from finrec.schema import DataError
+from finrec.training.checkpoint import read_json, write_json
+
+Progress = Callable[[dict[str, Any]], None]
+TIDY = ("dataset", "snapshot", "protocol", "masked", "slice", "method", "seed", "metric", "value",
+        "seconds_train", "seconds_score", "parameters", "peak_mib", "commit", "machine",
+        "command")  # fmt: skip
+OURS = "+tl+gnn"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A grid of cells under a name.
+
+    Args:
+        name: its file is ``data/comparisons/<name>.json``.
+        cells: in the order in which they are measured.
+        created: ISO time (UTC).
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    created: str
+
+    @property
+    def done(self) -> list[Cell]:
+        """Cells that are measured."""
+        return [c for c in self.cells if c.done]
+
+
+def chosen(methods: str) -> list[str]:
+    """Names of methods: ``all``, ``ablation``, ``baselines``, or names with commas between.
+
+    Raises:
+        DataError: for an unknown name.
+    """
+    groups = {"ablation": list(PARTS), "baselines": list(baselines.METHODS)}
+    groups["all"] = groups["ablation"] + groups["baselines"]
+    names: list[str] = []
+    for one in methods.split(","):
+        names += groups.get(one.strip(), [one.strip()])
+    for name in names:
+        if name not in PARTS:
+            baselines.method(name)
+    return list(dict.fromkeys(names))
+
+
+def plan(
+    snapshot: str,
+    methods: Sequence[str],
+    protocols: Sequence[str] = (),
+    seeds: int = 5,
+    preset: str = "standard",
+    budget: float = 0.0,
+    progress: Progress = lambda event: None,
+) -> Comparison:
+    """The cells to measure; with a budget every method is tuned on validation before.
+
+    Args:
+        snapshot: name, ref or start of a hash.
+        methods: names.
+        protocols: R1, R2; empty: the snapshot's own.
+        seeds: of methods in which chance plays a part; others are measured once.
+        preset: of the fused model.
+        budget: minutes of tuning for each method, the same for all; 0: defaults.
+        progress: told which method is tuned.
+    """
+    found = store.find(snapshot)
+    cells = []
+    for protocol in protocols or (found.info.protocol,):
+        if protocol not in ("R1", "R2"):
+            raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
+        for name in methods:
+            settings: dict[str, Any] = tuning.best(found.ref, protocol, name, preset)
+            if budget and not settings:
+                progress({"event": "tuning", "method": name})
+                settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
+            fused = name in PARTS
+            random = fused or baselines.method(name).seeded
+            for seed in range(seeds if random else 1):
+                cells.append(
+                    Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
+                )
+    ordered = sorted(cells, key=lambda c: c.seed)  # a first look at all methods comes early
+    stamp = datetime.now(UTC)
+    name = f"{found.info.name}-{stamp:%y%m%d-%H%M%S}"
+    made = Comparison(name, tuple(ordered), stamp.isoformat(timespec="seconds"))
+    write_json(_file(name), {"created": made.created, "cells": [asdict(c) for c in made.cells]})
+    return made
+
+
+def _file(name: str) -> Path:
+    folder = config.data_dir() / "comparisons"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.json"
+
+
+def comparisons() -> list[Comparison]:
+    """All comparisons, newest first."""
+    files = sorted((config.data_dir() / "comparisons").glob("*.json"), reverse=True)
+    return [find(f.stem) for f in files]
+
+
+def find(name: str) -> Comparison:
+    """The comparison of that name; ``latest`` is the newest.
+
+    Raises:
+        DataError: when there is none.
+    """
+    folder = config.data_dir() / "comparisons"
+    known = sorted((f.stem for f in folder.glob("*.json")), key=lambda n: n[-13:])
+    if name == "latest" and known:
+        name = known[-1]
+    if name not in known:
+        raise DataError(f"{name!r} is no comparison; there are: {', '.join(known) or 'none yet'}.")
+    told = read_json(folder / f"{name}.json")
+    return Comparison(name, tuple(Cell(**c) for c in told["cells"]), told["created"])
+
+
+def run(
+    made: Comparison,
+    progress: Progress = lambda event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    apart: bool = True,
+) -> list[str]:
+    """Measure what is not measured yet.
+
+    Args:
+        made: a comparison.
+        progress: told of each cell before it begins, with the time left.
+        cancelled: asked all the time; True ends the cell that is being measured.
+        apart: each cell in a process of its own, so that its peak memory is its own.
+
+    Returns:
+        A sentence for each cell that failed; the others go on.
+    """
+    failed: list[str] = []
+    spent: list[float] = []
+    todo = [c for c in made.cells if not c.done]
+    for place, cell in enumerate(todo):
+        if cancelled():
+            return failed
+        left = float(np.mean(spent)) * (len(todo) - place) if spent else None
+        progress({"event": "cell", "method": cell.method, "seed": cell.seed, "done": place,
+                  "of": len(todo), "eta_seconds": left})  # fmt: skip
+        began = time.monotonic()
+        reason = _apart(cell, cancelled) if apart else _here(cell)
+        if reason:
+            failed.append(f"{cell.method}, seed {cell.seed}: {reason}")
+        spent.append(time.monotonic() - began)
+    progress({"event": "done", "done": len(todo), "of": len(todo), "eta_seconds": 0.0})
+    return failed
+
+
+def _here(cell: Cell) -> str:
+    try:
+        measure(cell)
+    except Exception as error:  # one method's fault must not end the comparison
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _apart(cell: Cell, cancelled: Callable[[], bool]) -> str:
+    """Why a cell failed in a process of its own; empty when it did not."""
+    child = in_a_child(cell)
+    while True:
+        try:
+            _, said = child.communicate(timeout=0.2)
+            break
+        except subprocess.TimeoutExpired:
+            if cancelled():
+                child.terminate()
+    if cell.done or cancelled():
+        return ""
+    lines = said.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
+
+
+def tidy(made: Comparison) -> pd.DataFrame:
+    """One row a metric of every finished cell; columns ``TIDY``."""
+    rows: list[dict[str, Any]] = []
+    for cell in made.done:
+        found = cell.result()
+        fixed = {
+            "dataset": cell.snapshot.partition("@")[0],
+            "snapshot": cell.snapshot,
+            "method": cell.method,
+            "seed": cell.seed,
+            **{k: found[k] for k in ("seconds_train", "seconds_score", "parameters", "peak_mib",
+                                     "commit", "machine")},
+            "command": command(cell),
+        }  # fmt: skip
+        for protocol, block in found["metrics"].items():
+            for masked, part, values in _views(block):
+                rows += [
+                    {**fixed, "protocol": protocol, "masked": masked, "slice": part,
+                     "metric": metric, "value": float(value)}
+                    for metric, value in values.items()
+                    if isinstance(value, int | float) and metric not in ("cases", "k", "pairs")
+                ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(TIDY))
+
+
+def _views(block: dict[str, Any]) -> list[tuple[bool, str, dict[str, Any]]]:
+    if "masked" not in block:  # pairs
+        return [(True, "all", block)]
+    found = [(True, "all", block["masked"]), (True, "all", block.get("lists", {}))]
+    found += [(True, name, values) for name, values in block.get("slices", {}).items()]
+    if "unmasked" in block:
+        found.append((False, "all", block["unmasked"]))
+    return found
+
+
+def command(cell: Cell) -> str:
+    """What measures a cell again."""
+    data = cell.snapshot.partition("@")[0]
+    if not cell.fused:
+        return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}"
+    sets = "".join(
+        f" --set {group}.{name}={json.dumps(value)}"
+        for group, values in cell.settings.items()
+        for name, value in values.items()
+    )
+    return f"finrec train {data} --preset {cell.preset} --parts {cell.method} --seed {cell.seed}{sets}"  # fmt: skip  # noqa: E501
+
+
+def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
+    """One row a method: mean, sd over seeds, interval over customers, p against the first of ours.
+
+    Args:
+        made: a comparison; only finished cells count.
+        metric: of the headline view (history masked).
+        part: ``all`` cases or those of ``warm`` customers.
+
+    Returns:
+        Columns protocol, method, seeds, mean, sd, low, high, p (Holm-adjusted, paired with
+        ``OURS``; NaN for itself or where it is not measured), seconds_train, seconds_score,
+        parameters; best mean first.
+    """
+    rows = []
+    for protocol in dict.fromkeys(c.protocol for c in made.cells):
+        cases: dict[str, list[pd.DataFrame]] = {}
+        told: dict[str, list[dict[str, Any]]] = {}
+        for cell in made.done:
+            if cell.protocol != protocol:
+                continue
+            frame = cell.per_case()
+            if part == "warm":
+                frame = frame[frame["warm"]]
+            if metric not in frame:
+                raise DataError(
+                    f"{metric!r} was not measured; there are {', '.join(map(str, frame))}."
+                )
+            cases.setdefault(cell.method, []).append(frame)
+            told.setdefault(cell.method, []).append(cell.result())
+        values = {m: np.mean([f[metric].to_numpy() for f in fs], axis=0) for m, fs in cases.items()}
+        ps: dict[str, float] = {}
+        for method, mean in values.items():
+            if method != OURS and OURS in values:
+                who = cases[method][0]["customer"].to_numpy()
+                ps[method] = significance.paired(values[OURS], mean, who)
+        adjusted = significance.holm(ps)
+        for method, mean in values.items():
+            per_seed = [float(f[metric].mean()) for f in cases[method]]
+            middle, sd = significance.spread(per_seed)
+            interval = significance.bootstrap(mean, cases[method][0]["customer"].to_numpy())
+            rows.append({
+                "protocol": protocol, "method": method, "seeds": len(per_seed), "mean": middle,
+                "sd": sd, "low": interval.low, "high": interval.high,
+                "p": adjusted.get(method, float("nan")),
+                **{k: float(np.mean([t[k] for t in told[method]]))
+                   for k in ("seconds_train", "seconds_score", "parameters", "peak_mib")},
+            })  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table.sort_values(["protocol", "mean"], ascending=[True, False], ignore_index=True)
+
+
+def headline(made: Comparison) -> str:
+    """The metric that a comparison is read by: NDCG at the snapshot's first list length."""
+    return f"ndcg@{store.find(made.cells[0].snapshot).info.ks[0]}"
+
+
+def refer(made: Comparison, file: Path) -> None:
+    """Put a comparison's rows into a tidy CSV, in place of older rows of the same cells."""
+    rows = tidy(made)
+    if file.is_file():
+        older = pd.read_csv(file, dtype={"slice": "str"})
+        mine = ["dataset", "protocol", "method", "seed"]
+        keys = set(rows[mine].astype(str).agg("|".join, axis=1))
+        stays = ~older[mine].astype(str).agg("|".join, axis=1).isin(keys)
+        rows = pd.concat([older[stays], rows], ignore_index=True)
+    rows = rows.sort_values(["dataset", "protocol", "method", "seed", "slice", "metric"])
+    part = file.with_suffix(".part")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(part, index=False, float_format="%.6g")
+    part.replace(file)

@@ -1,0 +1,161 @@
+"""Tune a method's settings on validation: the same budget for every method, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from finrec import baselines, config, presets
+from finrec import snapshots as store
+from finrec.config import PARTS, RunSettings
+from finrec.evaluation import protocols
+from finrec.pipeline import code
+from finrec.split import Split, split
+from finrec.training import assemble, fit
+from finrec.training.checkpoint import read_json, write_json
+
+# What may be tried of our own network; the first value is the default.
+FUSED: dict[str, dict[str, tuple[Any, ...]]] = {
+    "model": {"dropout": (0.3, 0.2, 0.4), "decoder_layers": (1, 0), "layers": (2, 1)},
+    "train": {"rate": (1e-3, 5e-4, 2e-3), "half_life_days": (None, 180.0, 365.0)},
+}
+SEED = 0
+
+
+def _folder(ref: str, protocol: str, method: str, preset: str) -> Path:
+    stamp = code.of_fused() if method in PARTS else code.of_method(method)
+    told = json.dumps([ref, protocol, method, preset if method in PARTS else "", stamp])
+    name = f"{method.strip('+').replace('+', '-')}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    return config.data_dir() / "tuning" / name
+
+
+def best(ref: str, protocol: str, method: str, preset: str = "standard") -> dict[str, Any]:
+    """Settings that tuning found; empty when there was none."""
+    file = _folder(ref, protocol, method, preset) / "best.json"
+    return dict(read_json(file)["settings"]) if file.is_file() else {}
+
+
+def tune(
+    snapshot: str,
+    method: str,
+    protocol: str = "",
+    preset: str = "standard",
+    trials: int = 0,
+    minutes: float = 0.0,
+) -> dict[str, Any]:
+    """Try settings, the defaults first, and keep those with the best validation NDCG.
+
+    Killed, it goes on from the trials that are done. Test cases are not looked at.
+
+    Args:
+        snapshot: name, ref or start of a hash.
+        method: of :data:`finrec.baselines.METHODS`, or a part of the ablation.
+        protocol: R1 or R2; empty: the snapshot's own.
+        preset: of our own network.
+        trials: most trials in all; 0: no limit but the time and the space.
+        minutes: of this call; 0: no limit but the trials and the space.
+
+    Returns:
+        The best settings: arguments of a method, or ``model`` and ``train`` of our network.
+    """
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    found = store.find(snapshot)
+    chosen = protocol or found.info.protocol
+    space = _space(method)
+    folder = _folder(found.ref, chosen, method, preset)
+    folder.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    parts = split(found.load(), chosen)
+    metric = f"ndcg@{found.info.ks[0]}"
+
+    def objective(trial: optuna.Trial) -> float:
+        # Values are named by their place, because some of them are None.
+        places = {name: trial.suggest_categorical(name, range(len(v))) for name, v in space.items()}
+        settings = _nested(method, {name: space[name][i] for name, i in places.items()})
+        for other in trial.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+            if other.params == trial.params and other.value is not None:
+                return float(other.value)  # tried before
+        if method in PARTS:
+            info = found.info
+            run = presets.settings(
+                info, found.ref, preset, method, SEED, model=settings.get("model"),
+                train=settings.get("train"),
+            ).model_copy(update={"protocol": chosen})  # fmt: skip
+            return _fused(run, parts, metric, trial)
+        fitted = baselines.method(method).build(settings, SEED).fit(parts.valid, parts)
+        cases = parts.valid.cases
+        ranked = protocols.ranking(fitted, cases, (found.info.ks[0],), True, parts.repeatable)
+        return ranked.mean()[metric]
+
+    study = optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(folder / "trials.log"))),
+        study_name=method,
+        load_if_exists=True,
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=5),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
+    )
+    every = 1
+    for values in space.values():
+        every *= len(values)
+    if not study.trials:
+        study.enqueue_trial(dict.fromkeys(space, 0))
+    until = time.monotonic() + 60 * minutes if minutes else float("inf")
+    while len(_distinct(study)) < every and time.monotonic() < until:
+        if trials and len(study.trials) >= trials and _distinct(study):
+            break
+        study.optimize(objective, n_trials=1)
+        if len(study.trials) > 3 * every:  # the sampler keeps to what it knows
+            break
+    settings = _nested(method, {n: space[n][i] for n, i in study.best_params.items()})
+    write_json(folder / "best.json", {
+        "settings": settings, "metric": metric, "value": study.best_value,
+        "trials": len(study.trials), "snapshot": found.ref, "protocol": chosen, "method": method,
+    })  # fmt: skip
+    return settings
+
+
+def _distinct(study: Any) -> set[tuple[tuple[str, Any], ...]]:
+    return {tuple(sorted(t.params.items())) for t in study.trials if t.state.is_finished()}
+
+
+def _space(method: str) -> dict[str, tuple[Any, ...]]:
+    if method in PARTS:
+        return {f"{g}.{n}": values for g, names in FUSED.items() for n, values in names.items()}
+    return {name: tuple(v) for name, v in baselines.method(method).space.items()}
+
+
+def _nested(method: str, flat: dict[str, Any]) -> dict[str, Any]:
+    if method not in PARTS:
+        return flat
+    out: dict[str, Any] = {}
+    for name, value in flat.items():
+        group, _, key = name.partition(".")
+        out.setdefault(group, {})[key] = value
+    return out
+
+
+def _fused(settings: RunSettings, parts: Split, metric: str, trial: Any) -> float:
+    import optuna
+
+    given, histories = assemble.inputs(parts, "valid", settings)
+    k = int(metric.partition("@")[2])
+    step = 0
+
+    def validate(scorer: assemble.FusedScorer) -> float:
+        nonlocal step
+        found = protocols.ranking(scorer, parts.valid.cases, (k,), True, parts.repeatable)
+        value = found.mean()[metric]
+        trial.report(value, step)
+        step += 1
+        if trial.should_prune():
+            raise optuna.TrialPruned
+        return value
+
+    return fit.fit(given, histories, settings, validate).valid
