@@ -91,6 +91,8 @@ class Split:
         valid: settings are chosen here.
         test: looked at once.
         repeatable: whether products in the history may be offered again.
+        later: under R2 every event from the validation date on, drops too; read by protocol O
+            alone, nothing may learn from it. None under R1.
     """
 
     protocol: str
@@ -100,6 +102,7 @@ class Split:
     valid: Fold
     test: Fold
     repeatable: bool
+    later: pd.DataFrame | None = None
 
     def fold(self, name: FoldName) -> Fold:
         """The fold of that name."""
@@ -229,6 +232,7 @@ def _temporal(
         folds["valid"],
         folds["test"],
         dataset.info.repeatable,
+        events[events[FOLD] != "train"].drop(columns=FOLD),
     )
 
 

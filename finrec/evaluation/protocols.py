@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finrec.evaluation import beyond, levelling, metrics, pointwise
+from finrec.evaluation import beyond, levelling, metrics, ownership, pointwise
 from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
@@ -163,9 +163,9 @@ def evaluate(
         },
         "P": pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs()),
     }
-    levelled = level.measured()
-    if levelled:
-        found["levelling"] = levelled
+    held = ownership.evaluate(scorer_for, split, seed)
+    optional = {"levelling": level.measured(), "O": held}
+    found |= {name: block for name, block in optional.items() if block}
     codes = pd.factorize(split.test.cases.customers.ids)[0]
     return Evaluation(
         found,
