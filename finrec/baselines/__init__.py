@@ -88,7 +88,7 @@ METHODS: dict[str, Method] = {
                {"decay": (0.8, 1.0, 0.5)}),
         Method("sasrec", "SASRec", "stand-in for Zhang et al. (2019), a survey: Kang and McAuley "
                "(2018) with a full softmax", "sasrec", "SASRec",
-               {"epochs": (10, 5, 20), "dropout": (0.3, 0.2, 0.5), "rate": (1e-3, 2e-3)},
+               {"epochs": (10, 5, 20), "dropout": (0.4, 0.2, 0.6), "rate": (1e-3, 5e-4)},
                seeded=True),
         Method("gru4rec", "GRU4Rec", "Hidasi et al. (2016) with a full softmax", "gru4rec",
                "GRU4Rec", {"epochs": (10, 5, 20), "dropout": (0.3, 0.1, 0.5),
@@ -110,11 +110,13 @@ METHODS: dict[str, Method] = {
                "correlation and cuckoo-search k-means", "time_cf_cuckoo", "TimeCFCuckoo",
                {"clusters": (8, 4, 16), "half_life": (365.0, 90.0, 1000.0),
                 "neighbours": (100, 30, 300)}, seeded=True),
-        Method("ips_mf", "IPS-MF", "Schnabel et al. (2016)", "factors", "Factors",
-               {"width": (32, 16, 64), "penalty": (10.0, 3.0, 30.0), "power": (0.5, 0.25, 1.0)},
+        Method("ips_mf", "IPS-MF", "Schnabel et al. (2016), for acquisitions: Saito et al. (2020)",
+               "factors", "Factors", {"width": (64, 16, 32, 128), "penalty": (3.0, 1.0, 10.0, 30.0),
+                                      "power": (0.25, 0.5, 0.1)},
                seeded=True, fixed={"propensity": "inverse"}),
         Method("doubly_robust", "Doubly robust MF", "Wang et al. (2019)", "factors", "Factors",
-               {"width": (32, 16, 64), "penalty": (10.0, 3.0, 30.0), "power": (0.5, 0.25, 1.0)},
+               {"width": (64, 16, 32, 128), "penalty": (3.0, 1.0, 10.0, 30.0),
+                "power": (0.25, 0.5, 0.1)},
                seeded=True, fixed={"propensity": "doubly"}),
     )
 }  # fmt: skip

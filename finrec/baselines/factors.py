@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from scipy import sparse
 
 from finrec.baselines.itemcf import histories
 from finrec.baselines.popularity import Popularity
@@ -12,18 +13,26 @@ from finrec.schema import CUSTOMER
 from finrec.scorer import Cohort, cohort
 from finrec.split import Fold, Split
 
-SWEEPS = 10
+SWEEPS = 15
 
 
 class Factors:
-    """Weighted least squares on pairs, each weighted by its inverse propensity.
+    """Least squares on all pairs, those acquired weighted by their inverse propensity.
 
-    What was shown to whom is not in the data, so a product's propensity is its share of events to
-    a power, as is usual (Yang et al., 2018). ``inverse`` weighs each acquired pair by one over it
-    (IPS-MF: Schnabel et al., 2016). ``doubly`` also imputes pairs that were not observed by the
-    product's mean and corrects that imputation on the observed (doubly robust: Wang et al.,
-    2019). ``none`` is plain factorisation (Hu et al., 2008). A customer's vector is folded in
-    from the history, so anybody is served.
+    With r(u, j) = 1 where acquired and p(j) the propensity of being observed, the loss over scores
+    s is the sum over all pairs of
+
+    - ``inverse``: r / p (1 - s)^2 + (1 - r / p) s^2, the unbiased estimate of Saito et al. (2020),
+      which is IPS-MF (Schnabel et al., 2016) for acquisitions;
+    - ``doubly``: e + r / p ((1 - s)^2 - e) with the imputed error e = (m - s)^2, m the share of
+      customers who have the product: doubly robust (Wang et al., 2019);
+    - ``none``: ``inverse`` with p = 1.
+
+    What was shown to whom is not in the data, so a propensity is the product's share of events to
+    a power, as is usual (Yang et al., 2018). Both losses are, up to a constant, the squared
+    distance of s to ``m + r / p (1 - m)`` (m = 0 for ``inverse``), so that alternating least
+    squares inverts one D by D matrix a side. A customer's vector is folded in from the history, so
+    anybody is served.
 
     Args:
         width: D.
@@ -35,9 +44,9 @@ class Factors:
 
     def __init__(
         self,
-        width: int = 32,
-        penalty: float = 10.0,
-        power: float = 0.5,
+        width: int = 64,
+        penalty: float = 3.0,
+        power: float = 0.25,
         propensity: Literal["none", "inverse", "doubly"] = "inverse",
         seed: int = 0,
     ) -> None:
@@ -52,47 +61,38 @@ class Factors:
         n = len(split.catalogue)
         taken = histories(known, n)
         counts = Popularity().fit(fold, split).counts.astype(float)
-        share = np.maximum(counts, 0.5) / max(counts.sum(), 1)
-        propensity = (share / share.max()) ** self.power
-        self.weight = np.ones(n) if self.propensity == "none" else 1 / propensity
-        self.weight /= (self.weight @ counts) / max(counts.sum(), 1)  # an event counts 1 on average
-        rate = np.minimum(counts / max(len(known), 1), 1.0)  # of customers who have the product
-        self.imputed = rate if self.propensity == "doubly" else np.zeros(n)
-        self.popularity = share
+        self.popularity = np.maximum(counts, 0.5) / max(counts.sum(), 1)
+        propensity = np.ones(n)
+        if self.propensity != "none":
+            propensity = (self.popularity / self.popularity.max()) ** self.power
+        weight = 1 / propensity
+        weight /= max(weight @ counts, 1e-12) / max(counts.sum(), 1)  # 1 for the average event
+        owners = np.asarray(taken.sum(0)).ravel() / max(len(known), 1)
+        self.imputed = owners if self.propensity == "doubly" else np.zeros(n)
+        self.gain = weight * (1 - self.imputed)
+        observed = taken @ sparse.diags(self.gain)
         self.products = np.random.default_rng(self.seed).normal(0, 0.1, (n, self.width))
-        lengths = np.diff(taken.indptr)
         for _ in range(SWEEPS):
-            people = self._fold_in(taken.indptr, taken.indices)
-            gram = people.T @ people + self.penalty * np.eye(self.width)
-            columns = taken.tocsc()
-            filled = people.sum(0)
-            for j in range(n):
-                who = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
-                own = people[who]
-                left = gram + self.weight[j] * own.T @ own
-                right = (1 + self.weight[j] * (1 - self.imputed[j])) * own.sum(0)
-                self.products[j] = np.linalg.solve(left, right + self.imputed[j] * filled)
-        self.parameters = (n + int((lengths > 0).sum())) * self.width
+            people = self._fold_in(taken)
+            filled = np.outer(self.imputed, people.sum(0))
+            self.products = _solved(people, observed.T @ people + filled, self.penalty)
+        self.parameters = (n + len(known)) * self.width
         return self
 
-    def _fold_in(self, indptr: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    def _fold_in(self, taken: sparse.csr_matrix) -> np.ndarray:
         """Vectors of customers from their products, float [B, D]."""
-        gram = self.products.T @ self.products + self.penalty * np.eye(self.width)
-        base = self.imputed @ self.products
-        out = np.zeros((len(indptr) - 1, self.width))
-        for b in range(len(out)):
-            chosen = indices[indptr[b] : indptr[b + 1]]
-            own, weight = self.products[chosen], self.weight[chosen]
-            left = gram + (own * weight[:, None]).T @ own
-            gain = 1 + weight * (1 - self.imputed[chosen])
-            out[b] = np.linalg.solve(left, own.T @ gain + base)
-        return out
+        right = taken @ (self.gain[:, None] * self.products) + self.imputed @ self.products
+        return _solved(self.products, right, self.penalty)
 
     def score(self, customers: Cohort) -> np.ndarray:
         """Dot products, float32 [B, N]; popularity settles ties."""
-        past = histories(customers, len(self.products))
-        people = self._fold_in(past.indptr, past.indices)
-        cold = customers.lengths == 0
+        people = self._fold_in(histories(customers, len(self.products)))
         scores = people @ self.products.T + 1e-6 * self.popularity
-        scores[cold] = self.popularity
+        scores[customers.lengths == 0] = self.popularity
         return scores.astype(np.float32)
+
+
+def _solved(known: np.ndarray, right: np.ndarray, penalty: float) -> np.ndarray:
+    """``right (known' known + penalty I)^-1``, the vectors of the other side."""
+    gram = known.T @ known + penalty * np.eye(known.shape[1])
+    return np.linalg.solve(gram, np.asarray(right).T).T

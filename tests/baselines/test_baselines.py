@@ -71,8 +71,8 @@ def test_scores_are_finite_float32_and_strangers_get_what_is_popular(name, small
     found = method.score(stranger)[0]
     days = getattr(method, "days", None)
     popular = Popularity(days).fit(cut.test, cut).counts
-    if name in LEARNED:  # what a stranger takes is learned, so it need not be the very top
-        assert popular[np.argmax(found)] >= np.median(popular)
+    if name in LEARNED:  # what a stranger takes first is learned, so it need not be the very top
+        assert popular[np.argmax(found)] > 0.75 * popular.max()  # one product nobody has
     else:
         assert popular[np.argmax(found)] == popular.max()
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from finrec.baselines import METHODS
+from finrec.baselines.factors import Factors
+from finrec.baselines.itemcf import histories
+from finrec.baselines.lightgcn import LightGCN, _graph, _Spread
 from finrec.baselines.next_event import LENGTH, padded
 from finrec.baselines.slope_one_trust import SlopeOneTrust
 from finrec.baselines.time_cf_cuckoo import _flight, cuckoo_kmeans, inertia
@@ -42,8 +47,6 @@ def test_a_new_customer_with_a_history_is_served_by_it(name, small_dataset):
     cut = split(small_dataset)
     method = METHODS[name].build().fit(cut.test, cut)
     known = cut.test.cases.customers.take(np.flatnonzero(cut.test.cases.customers.lengths > 1)[:2])
-    from dataclasses import replace
-
     new = replace(known, ids=np.array(["new 1", "new 2"], dtype=object))
     scores = method.score(new)
     assert np.isfinite(scores).all()
@@ -115,3 +118,58 @@ def test_histories_are_cut_to_the_latest_events_and_padded_behind(small_dataset)
     assert counts.tolist() == [0, LENGTH] and products.shape == (2, LENGTH)
     assert products[1].tolist() == customers.products[-LENGTH:].tolist()
     assert not products[0].any()
+
+
+@pytest.mark.parametrize("kind", ["none", "inverse", "doubly"])
+def test_factors_of_full_rank_reach_what_the_corrected_loss_asks_for(small_dataset, kind):
+    cut = split(small_dataset)
+    n = len(cut.catalogue)
+    method = Factors(width=n, penalty=1e-9, propensity=kind).fit(cut.test, cut)
+    customers = cut.test.cases.customers.take(slice(0, 10))
+    customers = customers.take(np.flatnonzero(customers.lengths > 0))
+    wanted = method.imputed + method.gain * customers.seen(n)
+    np.testing.assert_allclose(method.score(customers), wanted, atol=1e-3)
+    # The loss itself, of one customer, at what was found and beside it.
+    counts = cut.test.train["product_id"].value_counts().reindex(cut.catalogue.ids).fillna(0)
+    share = np.maximum(counts.to_numpy(), 0.5) / counts.sum()
+    p = np.ones(n) if kind == "none" else (share / share.max()) ** 0.25
+    weight = 1 / p / ((counts.to_numpy() @ (1 / p)) / counts.sum())
+    r = customers.seen(n)[0]
+
+    def loss(s: np.ndarray) -> float:
+        if kind == "doubly":
+            e = (method.imputed - s) ** 2
+            return float((e + r * weight * ((1 - s) ** 2 - e)).sum())
+        return float((r * weight * (1 - s) ** 2 + (1 - r * weight) * s**2).sum())
+
+    for step in (-0.05, 0.05):
+        for j in range(n):
+            assert loss(wanted[0]) < loss(wanted[0] + step * np.eye(n)[j])
+
+
+def test_lightgcn_spreads_as_the_library_does(small_dataset):
+    """Same vectors in, same vectors out, as torch_geometric's LightGCN."""
+    from torch_geometric.nn.models import LightGCN as Library
+
+    cut = split(small_dataset)
+    part = cut.test.train
+    known = cohort(part["customer_id"].unique(), part, cut.customers, cut.catalogue, cut.test.until)
+    taken = histories(known, len(cut.catalogue))
+    graph = _graph(taken)
+    customers, products = taken.nonzero()
+    pairs = torch.from_numpy(np.stack([customers, products + len(known)])).long()
+    library = Library(len(known) + len(cut.catalogue), 8, num_layers=3)
+    edges = torch.cat([pairs, pairs.flip(0)], 1)
+    ours = LightGCN(layers=3)._spread(graph, library.embedding.weight)
+    torch.testing.assert_close(ours, library.get_embedding(edges), atol=1e-6, rtol=1e-5)
+
+
+def test_the_gradient_through_the_graph_is_right(small_dataset):
+    cut = split(small_dataset)
+    part = cut.test.train
+    known = cohort(part["customer_id"].unique(), part, cut.customers, cut.catalogue, cut.test.until)
+    graph = _graph(histories(known, len(cut.catalogue)))
+    x = torch.randn(graph.shape[0], 2, requires_grad=True)
+    y = torch.randn(graph.shape[0], 2)
+    (_Spread.apply(graph, x) * y).sum().backward()
+    torch.testing.assert_close(x.grad, graph.to_dense().T @ y)
