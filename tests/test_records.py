@@ -149,6 +149,21 @@ def test_erasing_empties_entries_leaves_seals_and_no_trace_in_the_file(home):
     assert add(entry()) == 1 and records.verify().broken == ()
 
 
+def test_killed_while_erasing_the_old_file_stays_and_erasing_again_works(home):
+    add(*(entry(customer_id=f"C{i}", note="n" * 500) for i in range(20_000)))
+    script = (
+        "import os, signal; from finrec.records import database\n"
+        "os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from finrec import records; records.erase('C7')"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], env=os.environ, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(records.find(customer="C7")) == 1
+    assert records.erase("C7") == 1
+    assert records.verify() == records.Verification(20_001, 1, ())
+    assert [f.name for f in (home / "data").glob(".records*")] == []
+
+
 WRITER = """
 import sys, pandas as pd
 from finrec import records

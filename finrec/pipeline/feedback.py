@@ -55,11 +55,12 @@ class Estimates:
 
 def feedback(snapshot: str) -> Accepted:
     """Accepted offers of this data set that its snapshot does not hold."""
-    return _accepted(store.find(snapshot).ref, store.find(snapshot).load())
+    found = store.find(snapshot)
+    return _accepted(found, found.load())
 
 
-def _accepted(ref: str, dataset: Dataset) -> Accepted:
-    found = records.labels(ref)
+def _accepted(snapshot: Snapshot, dataset: Dataset) -> Accepted:
+    found = records.labels(snapshot.ref)
     listed = found[PRODUCT].isin(dataset.products[PRODUCT])
     have = pd.MultiIndex.from_frame(dataset.events[[CUSTOMER, PRODUCT]])
     if dataset.info.repeatable:  # an older purchase of the same product is another one
@@ -67,6 +68,9 @@ def _accepted(ref: str, dataset: Dataset) -> Accepted:
         later = later[later[TIME] >= later[f"{TIME} said"]]
         have = pd.MultiIndex.from_frame(later[[CUSTOMER, PRODUCT]])
     known = pd.MultiIndex.from_frame(found[[CUSTOMER, PRODUCT]]).isin(have)
+    learned = snapshot.lineage.get("feedback", {}).get("until")
+    if learned:
+        known |= (found[TIME] <= pd.Timestamp(learned)).to_numpy()
     fresh = found[listed & ~known].reset_index(drop=True)
     return Accepted(fresh, int((listed & known).sum()), int((~listed).sum()))
 
@@ -78,6 +82,7 @@ def with_feedback(snapshot: str) -> Snapshot:
     never learn from it. The new snapshot therefore says itself what is learned from: its own dates
     decide for all other events, acceptances are learned from, and customers who accepted
     something are learned from whole and not tested on, so that no test sees its own future.
+    Acceptances are dated the day after the data's last day at the latest.
     Without dates to split by (leave one out) an acceptance is the customer's newest event and is
     held out until another follows it.
 
@@ -86,7 +91,7 @@ def with_feedback(snapshot: str) -> Snapshot:
     """
     old = store.find(snapshot)
     dataset = old.load()
-    accepted = _accepted(old.ref, dataset)
+    accepted = _accepted(old, dataset)
     fresh = accepted.events.drop(columns="record")
     if fresh.empty:
         raise DataError(
@@ -95,6 +100,8 @@ def with_feedback(snapshot: str) -> Snapshot:
             + "; record acceptances first."
         )
     events = dataset.events
+    # On the data's own clock: what was accepted long after its last day would leave a hole in it.
+    fresh[TIME] = fresh[TIME].clip(upper=events[TIME].max() + pd.Timedelta(days=1))
     fresh[ORDER] = np.arange(len(fresh)) + int(events[ORDER].max() if len(events) else 0) + 1
     if dataset.info.protocol == "R2":
         events = _dated(dataset)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +203,15 @@ def offers(run: str | Recommender, customer: str, k: int = 5, seed: int | None =
         run: name or loaded.
         customer: id.
         k: at most so many.
-        seed: of exploration, where the policy has some; None: not reproducible.
+        seed: of exploration, where the policy has some; None: the same all day.
     """
     recommender = answering.load(run) if isinstance(run, str) else run
     at = stand(recommender, [customer])
     k = min(k, len(recommender.catalogue))
     index, _ = topk(at.probability, at.gate.allowed, k)
+    if seed is None:
+        today = f"{recommender.run.id} {customer} {datetime.now(UTC):%Y-%m-%d}"
+        seed = int.from_bytes(hashlib.sha256(today.encode()).digest()[:8])
     index, propensity = offpolicy.explored(
         index, at.policy.value.explore, np.random.default_rng(seed)
     )

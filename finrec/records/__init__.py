@@ -187,14 +187,15 @@ def erase(customer: str) -> int:
     if not customer or not path().exists():
         return 0
     word = rf"(^|[^\w.-]){re.escape(customer)}($|[^\w-])"
-    emptied = ", ".join(f"{c} = NULL" for c in (*NUMBERS, "time"))
-    blank = ", ".join(f"{c} = ''" for c in (*TEXT, "undoes", "salt") if c != "kind")
+    hit = " OR ".join(f"regexp_matches({c}, $word)" for c in TEXT if c != "kind")
+    blank = {**dict.fromkeys((*NUMBERS, "time"), "NULL"), **dict.fromkeys(TEXT, "''"),
+             "undoes": "''", "salt": "''", "kind": "'erased'"}  # fmt: skip
+    kept = ", ".join(f"CASE WHEN {hit} THEN {v} ELSE {c} END AS {c}" for c, v in blank.items())
     with opened(write=True) as db:
-        named = " OR ".join(f"regexp_matches({c}, $word)" for c in TEXT if c != "kind")
-        query = f"UPDATE entries SET kind = 'erased', {emptied}, {blank} WHERE {named}"
-        removed = int(db.execute(query, {"word": word}).fetchall()[0][0])
+        counted = db.execute(f"SELECT count(*) FROM entries WHERE {hit}", {"word": word})
+        removed = int(counted.fetchall()[0][0])
         if removed:
-            rewrite(db)
+            rewrite(db, f"SELECT * REPLACE ({kept}) FROM entries ORDER BY seq", {"word": word})
     if removed:
         append(pd.DataFrame([{"kind": "erased", "note": f"{removed} entries of a customer"}]))
     return removed

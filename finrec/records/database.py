@@ -106,15 +106,20 @@ def _create(file: Path) -> None:
     os.replace(part, file)
 
 
-def rewrite(db: duckdb.DuckDBPyConnection) -> None:
-    """Replace the file by a copy without freed blocks."""
+def rewrite(db: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> None:
+    """Replace the file, in one step, by another that holds the result of a query over ``entries``.
+
+    What the query leaves out is in no freed block of the new file; a process killed on the way
+    leaves the old one as it was.
+    """
     file = path()
+    for left in file.parent.glob(f".{file.name}.*"):  # of one that was killed
+        left.unlink()
     part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.unlink(missing_ok=True)
-    db.execute("CHECKPOINT")
+    db.execute("CHECKPOINT")  # so that closing writes nothing by the old file's name
     quoted = str(part).replace("'", "''")
     db.execute(f"ATTACH '{quoted}' AS copy")
     db.execute(SCHEMA.replace("entries", "copy.entries", 1))
-    db.execute("INSERT INTO copy.entries SELECT * FROM entries ORDER BY seq")
+    db.execute(f"INSERT INTO copy.entries BY NAME {query}", values)
     db.execute("DETACH copy")
     os.replace(part, file)

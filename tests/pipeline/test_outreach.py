@@ -192,6 +192,8 @@ def test_accepted_offers_are_learned_from_and_never_tested_on(bank):
     labels = records.labels(made.ref)
     pairs = pd.MultiIndex.from_frame(learned[["customer_id", "product_id"]])
     assert pd.MultiIndex.from_frame(labels[["customer_id", "product_id"]]).isin(pairs).all()
+    last = bank.dataset.events["time"].max()
+    assert made.load().events["time"].max() == last + pd.Timedelta(days=1)
     with pytest.raises(DataError, match="in it already"):
         outreach.with_feedback(made.ref)
     retrained = pipeline.train(
