@@ -31,7 +31,7 @@ LOGO = (
     'font-size="23" font-weight="600" fill="#2f86bd">finrec</text></svg>'
 )
 CHART = {"displaylogo": False, "displayModeBar": False}
-SHARES = {"Share", "Probability", "Attention"}
+SHARES = {"Share", "Probability", "Attention", "Chance"}
 LIVE = ("queued", "running")
 
 
@@ -54,6 +54,7 @@ def navigation() -> Any:
                 page("overview", "Overview", "home", first=True),
                 page("book", "My book", "call"),
                 page("customers", "Customers", "person_search"),
+                page("products", "Products", "inventory_2"),
                 page("campaign", "Campaign", "campaign"),
             ],
             "Models": [
@@ -61,13 +62,16 @@ def navigation() -> Any:
                 page("upload", "Upload", "upload_file"),
                 page("train", "Train", "model_training"),
                 page("compare", "Compare", "bar_chart"),
+                page("batch", "Batch", "dynamic_feed"),
             ],
             "Govern": [
                 page("groups", "Groups", "groups"),
+                page("policy", "Policy", "gavel"),
                 page("records", "Records", "history"),
                 page("help", "Help", "help"),
             ],
-        }
+        },
+        expanded=True,
     )
 
 

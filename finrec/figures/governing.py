@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,10 +12,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from finrec.figures import formats
-from finrec.figures.outreach import MOST_BARS, STATE_WORDS, labels
+from finrec.figures.outreach import MOST_BARS, STATE_WORDS
 from finrec.figures.rows import largest
 from finrec.figures.style import BLUE, OLIVE, ORANGE, VERMILION, empty, styled
-from finrec.schema import CUSTOMER, PRODUCT
+from finrec.schema import CUSTOMER, DESCRIPTION, PRODUCT
+
+HIDDEN = (PRODUCT, DESCRIPTION)
 
 _STATE_INK = {"ok": BLUE, "warn": OLIVE, "needs advice": ORANGE, "blocked": VERMILION}
 KIND_WORDS = {
@@ -89,15 +92,20 @@ def rule_bars(excluded: pd.DataFrame) -> go.Figure:
         if len(part):
             figure.add_trace(
                 go.Bar(
-                    x=part["pairs"], y=labels(part["sentence"], 52), orientation="h",
+                    x=part["pairs"], y=_wrapped(part["sentence"]), orientation="h",
                     name=STATE_WORDS[state], marker_color=ink,
                     hovertemplate="%{y}<br>%{x:,} pairs<extra></extra>",
                 )
             )  # fmt: skip
-    order = labels(shown["sentence"], 52)
+    order = _wrapped(shown["sentence"])
     figure.update_yaxes(categoryorder="array", categoryarray=order[::-1])
     figure.update_xaxes(title="Pairs of customer and product")
-    return styled(figure, 110 + 30 * len(shown), showlegend=True, barmode="stack")
+    return styled(figure, 110 + 38 * len(shown), showlegend=True, barmode="stack")
+
+
+def _wrapped(sentences: pd.Series) -> list[str]:
+    """Whole sentences on two lines or more: two that begin alike stay two."""
+    return ["<br>".join(map(formats.markup, textwrap.wrap(str(s), 46))) for s in sentences]
 
 
 def describe_rules(excluded: pd.DataFrame) -> str:
@@ -246,3 +254,43 @@ def accepted(fresh: int, known: int, strange: int) -> str:
     if strange:
         words += f" {formats.number(strange)} more are of products that the data do not list."
     return words
+
+
+def attributes(table: pd.DataFrame, product: str) -> dict[str, Any]:
+    """A product's columns; None where unknown."""
+    row = table[table[PRODUCT].astype("str") == product].iloc[0].to_dict()
+    return {str(k): (None if v != v else v) for k, v in row.items() if k not in HIDDEN}
+
+
+def asked_of(known: Mapping[str, Any], columns: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Attributes with their values as text, those that a policy asks about first.
+
+    Args:
+        known: value by attribute.
+        columns: by meaning, the columns that a policy reads; a meaning without any column in
+            the data is listed under the first name, without a value.
+    """
+    asked: dict[str, Any] = {}
+    for names in columns.values():
+        here = [n for n in names if n in known] or list(names[:1])
+        asked |= {n: known.get(n) for n in here[:1]}
+    every = {**asked, **{k: v for k, v in known.items() if k not in asked}}
+    return pd.DataFrame(
+        {
+            "Attribute": list(every),
+            "Value": pd.Series(
+                ["" if v is None else str(v) for v in every.values()], dtype="object"
+            ),
+        }
+    )
+
+
+def values_of(table: pd.DataFrame) -> dict[str, Any]:
+    """What a person wrote into :func:`asked_of`'s table: numbers as numbers, empty left out."""
+    found: dict[str, Any] = {}
+    for name, text in zip(table["Attribute"], table["Value"], strict=True):
+        said = "" if text is None or text != text else str(text).strip()
+        if said:
+            number = pd.to_numeric(said, errors="coerce")
+            found[str(name)] = said if pd.isna(number) else float(number)
+    return found

@@ -25,7 +25,7 @@ def hostile(shared_home: Path, small_dataset: schema.Dataset) -> str:
     return pipeline.train(tiny("+gnn")).id
 
 
-@pytest.mark.parametrize("name", ["overview", "customers", "data", "train", "compare"])
+@pytest.mark.parametrize("name", ["overview", "customers", "data", "train", "compare", "book"])
 def test_no_name_is_read_as_markup(screen: Screen, hostile: str, name: str) -> None:
     app = calm(screen(name))
     said = texts(app) + "\n".join(f"{m.label}" for m in app.metric)
