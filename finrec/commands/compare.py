@@ -1,4 +1,4 @@
-"""Commands that compare methods: compare, cell, tune."""
+"""Commands that compare methods: compare, cell, tune, report."""
 
 from __future__ import annotations
 
@@ -93,4 +93,17 @@ def tune(
     screen.say(as_json, {"method": name, "settings": found}, f"{name}: {json.dumps(found)}")
 
 
-COMMANDS = (compare, cell, tune)
+def report(
+    comparison: Annotated[str, typer.Argument(help="Its name, or latest.")] = "latest",
+    out: Annotated[Path, typer.Option(help="FILE.html or FILE.md.")] = Path("comparison.html"),
+    metric: Annotated[list[str] | None, typer.Option(help="Shown; repeat for more.")] = None,
+) -> None:
+    """Write a comparison as one HTML or Markdown file with charts, tables and provenance."""
+    from finrec.pipeline import compare as verbs
+    from finrec.pipeline import report as writing
+
+    writing.write(verbs.find(comparison), out, metric or ())
+    typer.echo(f"Wrote {out}.")
+
+
+COMMANDS = (compare, cell, tune, report)

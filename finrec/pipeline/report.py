@@ -1,0 +1,189 @@
+"""A comparison as one file for others: HTML with its charts inside, or Markdown."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from finrec import snapshots as store
+from finrec.figures.style import BLUE, GREY, styled
+from finrec.pipeline import compare, published
+from finrec.pipeline.compare import Comparison
+from finrec.schema import DataError
+from finrec.split import split
+
+PROTOCOLS = {
+    "R1": "R1, leave one out: each customer's last event is test, the one before validation; the "
+    "whole catalogue is ranked, what is in the history masked. It leaks time between customers "
+    "and is kept because published figures use it.",
+    "R2": "R2, by time: everything before a date is learned from, settings are chosen on what "
+    "follows, the test is what comes after that; the whole catalogue is ranked.",
+    "P": "P, pairs: each held-out acquisition beside one product drawn at random; the threshold "
+    "is chosen on validation. It says how well acquisitions are told from random products, not "
+    "how good recommendations are.",
+}
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1c2429; max-width: 1000px; margin: 2rem auto;
+  padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+th, td { padding: 4px 10px; border-bottom: 1px solid #d7dde1; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+caption { text-align: left; font-weight: 600; padding: 4px 0; }
+@media print { body { margin: 0; } }
+"""
+COLUMNS = {
+    "method": "Method", "seeds": "Seeds", "mean": "Mean", "sd": "SD over seeds",
+    "low": "95 % from", "high": "to", "p": "p against ours (Holm)", "seconds_train": "Training, s",
+    "seconds_score": "Scoring, s", "parameters": "Parameters", "peak_mib": "Peak memory, MiB",
+}  # fmt: skip
+
+
+def write(made: Comparison, file: Path, metrics: Sequence[str] = ()) -> None:
+    """Write a comparison's report; the file is there whole or not at all.
+
+    Args:
+        made: with at least one finished cell.
+        file: ends in .html or .md.
+        metrics: shown; empty: the headline.
+
+    Raises:
+        DataError: when nothing is measured yet, or the suffix is another.
+    """
+    if not made.done:
+        raise DataError(f"{made.name} has no finished cell; run `finrec compare {made.name}`.")
+    shown = list(metrics) or [compare.headline(made)]
+    if file.suffix == ".html":
+        text = _html(made, shown)
+    elif file.suffix == ".md":
+        text = _markdown(made, shown)
+    else:
+        raise DataError(f"{file.name}: a report ends in .html or .md.")
+    part = file.with_name(file.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, file)
+
+
+def _sections(made: Comparison, metrics: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    found = []
+    for metric in metrics:
+        for part in ("all", "warm"):
+            if part == "warm" and not _has_cold(made):
+                continue
+            table = compare.summary(made, metric, part)
+            who = "customers with a past" if part == "warm" else "all cases"
+            for protocol, rows in table.groupby("protocol"):
+                found.append((f"{metric}, {protocol}, {who}", rows.drop(columns="protocol")))
+    return found
+
+
+def _has_cold(made: Comparison) -> bool:
+    warm = made.done[0].per_case()["warm"]
+    return bool(warm.any() and not warm.all())
+
+
+def provenance(made: Comparison) -> list[str]:
+    """What the figures rest on, a sentence each."""
+    first = made.done[0]
+    snapshot = store.find(first.snapshot)
+    results = [c.result() for c in made.done]
+    said = [
+        f"Data: {snapshot.info.title}, snapshot {snapshot.ref}.",
+        *(
+            split(snapshot.load(), p).description
+            for p in dict.fromkeys(c.protocol for c in made.cells)
+        ),  # fmt: skip  # noqa: E501
+        f"{len(made.done)} of {len(made.cells)} cells measured; commit "
+        f"{', '.join(sorted({r['commit'] for r in results}))}; machine "
+        f"{', '.join(sorted({r['machine'] for r in results}))}.",
+        "Intervals: bootstrap over customers; p: paired permutation over customers, adjusted "
+        "after Holm for the number of methods.",
+    ]
+    if snapshot.info.generated:
+        said.append("These data are generated: figures on them say nothing about real demand.")
+    return said
+
+
+def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    names = [c for c in COLUMNS if c in table]
+    cells = [
+        ["" if v != v else f"{v:.4f}" if n in ("mean", "sd", "low", "high", "p")
+         else f"{v:,.0f}" if isinstance(v, float) and n != "seconds_score"
+         else f"{v:.1f}" if isinstance(v, float) else str(v)
+         for n, v in zip(names, row, strict=True)]
+        for row in table[names].itertuples(index=False)
+    ]  # fmt: skip
+    return [COLUMNS[n] for n in names], cells
+
+
+def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
+    lines = [f"# Comparison {made.name}", ""]
+    lines += [f"- {s}" for s in [*provenance(made), *PROTOCOLS.values()]]
+    for title, table in _sections(made, metrics):
+        names, cells = _rows(table)
+        lines += ["", f"## {title}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+        lines += [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join(lines) + "\n"
+
+
+def _html(made: Comparison, metrics: Sequence[str]) -> str:
+    body = [f"<h1>Comparison {html.escape(made.name)}</h1>", "<ul>"]
+    body += [f"<li>{html.escape(s)}</li>" for s in [*provenance(made), *PROTOCOLS.values()]]
+    body.append("</ul>")
+    for title, table in _sections(made, metrics):
+        body.append(f"<h2>{html.escape(title)}</h2>")
+        drawn = _chart(table).to_html(full_html=False, include_plotlyjs=False)
+        body.append(f'<div role="img" aria-label="{html.escape(title)}">{drawn}</div>')
+        body.append(_table(title, *_rows(table)))
+    near = published.beside(compare.tidy(made))
+    near = near[near["measured_on"] == made.cells[0].snapshot.partition("@")[0]]
+    if len(near):
+        body.append("<h2>The paper beside these figures</h2>")
+        cells = [
+            [
+                str(one["table"]),
+                str(one["method"]),
+                str(one["metric"]),
+                f"{float(one['paper']):g}",
+                "" if one["ours"] != one["ours"] else f"{float(one['ours']):.2f}",
+                str(one["why"]),
+            ]
+            for one in near.to_dict("records")
+        ]
+        names = ["Table", "Method", "Metric", "Paper", "Here", "Why they can't be compared"]
+        body.append(_table("Paper and here", names, cells))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{html.escape(made.name)}</title><style>{STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
+    )
+
+
+def _table(title: str, names: list[str], cells: list[list[str]]) -> str:
+    head = "".join(f'<th scope="col">{html.escape(n)}</th>' for n in names)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>" for row in cells
+    )
+    return f"<table><caption>{html.escape(title)}</caption><tr>{head}</tr>{rows}</table>"
+
+
+def _chart(table: pd.DataFrame) -> go.Figure:
+    """Means with their intervals, the best on top."""
+    colours = [BLUE if m.startswith("+") or m == "baseline" else GREY for m in table["method"]]
+    figure = go.Figure(
+        go.Bar(
+            x=table["mean"],
+            y=table["method"],
+            orientation="h",
+            marker_color=colours,
+            error_x={"type": "data", "symmetric": False, "array": table["high"] - table["mean"],
+                     "arrayminus": table["mean"] - table["low"]},
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", type="category")
+    return styled(figure, 80 + 26 * len(table))
