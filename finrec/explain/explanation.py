@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from finrec.explain import attention, neighbours, variants
+from finrec.explain import attention, codes, neighbours, variants
+from finrec.explain import paths as walks
+from finrec.explain.variants import Change
 from finrec.features import sequences
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT, TIME, DataError
@@ -44,6 +47,9 @@ class Explanation:
         nodes, edges: the customer's neighbourhood in the graph.
         ledger: tower, label, contribution; adds up to the score above that of the average product.
         gates: by tower, 0 to 1.
+        attributes: known ones: column, value, effect (how much the score falls were it unknown).
+        paths: from own products over other customers to the offer, see
+            :func:`finrec.explain.paths.paths`.
         sentences: at most three, each tied to evidence above.
     """
 
@@ -60,12 +66,20 @@ class Explanation:
     edges: pd.DataFrame
     ledger: pd.DataFrame
     gates: dict[str, float]
+    attributes: pd.DataFrame
+    paths: pd.DataFrame
     sentences: tuple[str, ...]
 
 
 @torch.inference_mode()
 def explain(
-    scorer: FusedScorer, customer: Cohort, product: str, allowed: np.ndarray, training: Cohort
+    scorer: FusedScorer,
+    customer: Cohort,
+    product: str,
+    allowed: np.ndarray,
+    training: Cohort,
+    smallest: int = neighbours.SMALLEST_GROUP,
+    topics: Mapping[str, Sequence[str]] | None = None,
 ) -> Explanation:
     """Evidence for offering ``product`` to the one customer of a cohort.
 
@@ -75,6 +89,8 @@ def explain(
         product: product id.
         allowed: bool [N], what may be offered; the rank counts these and the product itself.
         training: histories that the network learned from, for counts of other customers.
+        smallest: groups of other customers smaller than this are hidden.
+        topics: never used as reasons, see :mod:`finrec.explain.codes`; None: the built-in ones.
 
     Raises:
         DataError: when the catalogue lacks the product.
@@ -93,7 +109,9 @@ def explain(
     fast_score, effects = _effects(scorer, customer, index, products)
     events = _events(scorer, customer, evidence, effects)
     names = catalogue.table[NAME].to_numpy(dtype=object)
-    nodes, edges = neighbours.neighbourhood(scorer.given, events, index, evidence, training)
+    nodes, edges = neighbours.neighbourhood(
+        scorer.given, events, index, evidence, training, smallest
+    )
     ledger = _ledger(evidence, network.prior(), index)
     rank = 1 + int((scores[allowed] > scores[index]).sum())
     explanation = Explanation(
@@ -110,9 +128,12 @@ def explain(
         edges,
         ledger,
         {tower: float(gate[0]) for tower, gate in evidence.gates.items()},
+        _attributes(scorer, customer, index, products),
+        walks.paths(scorer, events, index, training, smallest),
         (),
     )
-    return _with_sentences(explanation)
+    reasons = codes.reasons(explanation, topics)
+    return replace(explanation, sentences=tuple(r.text for r in reasons[:3]))
 
 
 def _events(
@@ -160,31 +181,24 @@ def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:
     )
 
 
-def _with_sentences(found: Explanation) -> Explanation:
-    """At most three sentences, each about a row of the tables."""
-    sentences = []
-    if len(found.events):
-        best = found.events.iloc[int(found.events["effect"].argmax())]
-        if best["effect"] > 0:
-            sentences.append(
-                f"Without {best[NAME]} ({best[TIME]:%d %b %Y}) the score would fall by "
-                f"{best['effect']:.2f}, more than without any other event."
-            )
-    else:
-        sentences.append(
-            "No events are known of this customer: the offer rests on attributes alone."
-        )
-    groups = found.edges[(found.edges["kind"] == "shared") & (found.edges["customers"] > 0)]
-    if len(groups):
-        top = groups.iloc[int(groups["customers"].argmax())]
-        sentences.append(
-            f"{int(top['customers']):,} customers who have {top['source_name']} also have "
-            f"{found.name}."
-        )
-    top = found.ledger.iloc[int(found.ledger["contribution"].argmax())]
-    if top["contribution"] > 0:
-        sentences.append(
-            f"What speaks for it most: {top['label'][0].lower()}{top['label'][1:]} "
-            f"({top['contribution']:+.2f} against the average product)."
-        )
-    return Explanation(**{**vars(found), "sentences": tuple(sentences[:3])})
+def _attributes(
+    scorer: FusedScorer, customer: Cohort, index: int, products: Tensor
+) -> pd.DataFrame:
+    """Known attributes and the fall of the score were each unknown."""
+    columns = [c.name for c in scorer.given.customers.numbers]
+    columns += [c.name for c in scorer.given.customers.categories]
+    known = customer.profile.iloc[0]
+    columns = [c for c in columns if c in known.index and pd.notna(known[c])]
+    effects = np.zeros(0)
+    if columns:
+        changes = [Change(), *(Change(attributes=(c,)) for c in columns)]
+        scored = variants.changed(scorer, customer, changes, index, products)[:, index]
+        effects = scored[0] - scored[1:]
+    values = [_plain(known[c]) for c in columns]
+    return pd.DataFrame({"column": columns, "value": values, "effect": effects})
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%d %b %Y}"
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -21,13 +21,18 @@ EDGE = ["source", "target", "kind", "weight", "customers", "source_name"]
 
 
 def neighbourhood(
-    given: Inputs, events: pd.DataFrame, offer: int, evidence: Evidence, training: Cohort
+    given: Inputs,
+    events: pd.DataFrame,
+    offer: int,
+    evidence: Evidence,
+    training: Cohort,
+    smallest: int = SMALLEST_GROUP,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Nodes and edges from the customer over products to the offer.
 
     Edges: ``acquired`` (customer to own products; weight: the coefficient of the customer's node,
     Eq. (12)), ``shared`` (own product to the offer; weight: the graph's normalised adjacency;
-    customers: how many training customers have both, 0 when fewer than ``SMALLEST_GROUP``),
+    customers: how many training customers have both, 0 when fewer than ``smallest``),
     ``near`` (the offer's strongest other neighbours).
     """
     table = given.catalogue.table
@@ -43,13 +48,13 @@ def neighbourhood(
             own[int(product)] = own.get(int(product), 0.0) + float(share)
     own.pop(offer, None)
     nearest = sorted(own, key=lambda p: (row[p], own[p]), reverse=True)[:MOST_PRODUCTS]
-    together = _customers_with(training, offer, [*nearest])
+    together = customers_with(training, offer, [*nearest])
     edges = []
     for product in nearest:
         nodes.append([ids[product], names[product], "own", 1])
         edges.append(["customer", ids[product], "acquired", own[product], 0, "This customer"])
         if row[product] > 0:
-            count = together[product] if together[product] >= SMALLEST_GROUP else 0
+            count = together[product] if together[product] >= smallest else 0
             edges.append(
                 [ids[product], ids[offer], "shared", float(row[product]), count, names[product]]
             )
@@ -60,7 +65,7 @@ def neighbourhood(
     return pd.DataFrame(nodes, columns=NODE), pd.DataFrame(edges, columns=EDGE)
 
 
-def _customers_with(training: Cohort, offer: int, products: list[int]) -> dict[int, int]:
+def customers_with(training: Cohort, offer: int, products: list[int]) -> dict[int, int]:
     """How many customers have the offer and each of these products in their history."""
     rows = training.rows()
     holders = np.zeros(len(training), dtype=bool)

@@ -1,0 +1,67 @@
+"""Paths "you, a product, customers like you, the offer", counted and never naming anybody.
+
+Other customers appear only as groups of at least ``smallest``; a smaller group is hidden.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from finrec.explain import variants
+from finrec.explain.neighbours import SMALLEST_GROUP, customers_with
+from finrec.schema import NAME, PRODUCT
+from finrec.scorer import Cohort
+from finrec.training.assemble import FusedScorer
+
+MOST = 8  # paths, those that count most
+COLUMNS = ["id", PRODUCT, NAME, "weight", "share", "effect", "customers"]
+
+
+def paths(
+    scorer: FusedScorer,
+    events: pd.DataFrame,
+    offer: int,
+    training: Cohort,
+    smallest: int = SMALLEST_GROUP,
+) -> pd.DataFrame:
+    """Paths from the customer's products to an offer, those that count most first.
+
+    Args:
+        scorer: a trained network.
+        events: the events read, as in an explanation; ``index`` is the catalogue index.
+        offer: catalogue index.
+        training: histories that the network learned from.
+        smallest: a group of other customers smaller than this is hidden.
+
+    Returns:
+        One row a product: id (of the edge, ``product>offer``), product_id, name, weight (of the
+        walks), share of all walks to the offer, effect (how much the score falls when these
+        paths are not counted, exact), customers (who have both; 0 when the group is hidden).
+        Empty without a graph.
+    """
+    if scorer.given.paths is None or events.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    own = events["index"].to_numpy(dtype=np.int64)
+    weights = variants.path_weights(scorer, own, offer)
+    found = pd.DataFrame({"product": own, "weight": weights}).groupby("product")["weight"].sum()
+    found = found[(found > 0) & (found.index != offer)].sort_values(ascending=False)[:MOST]
+    if found.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    together = customers_with(training, offer, [int(p) for p in found.index])
+    table = scorer.given.catalogue.table
+    ids, names = (table[c].to_numpy(dtype=object) for c in (PRODUCT, NAME))
+    whole = variants.path_score(scorer, own, offer)
+    rows = [
+        {
+            "id": f"edge/{ids[p]}>{ids[offer]}",
+            PRODUCT: ids[p],
+            NAME: names[p],
+            "weight": weight,
+            "share": weight / weights.sum(),
+            "effect": whole - variants.path_score(scorer, own, offer, (p,)),
+            "customers": together[p] if together[p] >= smallest else 0,
+        }
+        for p, weight in zip(map(int, found.index), found, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
