@@ -61,6 +61,7 @@ def plan(
     cap: int = 1,
     total: int | None = None,
     strictest: str = "warn",
+    least: Mapping[str, int] | None = None,
     least_chance: float = 0.0,
     most_share: float = 1.0,
     parity: float = 0.0,
@@ -80,6 +81,7 @@ def plan(
         cap: most offers a customer.
         total: most offers in all.
         strictest: offers up to this state of the policy; "warn" leaves out what needs advice.
+        least: fewest offers of each product, by id, even where they are worth little.
         least_chance: offers less likely to be taken up are not made.
         most_share: most of all offers that one product may have (diversity).
         parity: 0 to 1, part of its fair share that each group gets at least.
@@ -122,7 +124,8 @@ def plan(
     state = np.concatenate(states) if states else np.zeros(shape, np.int8)
     may &= chance >= least_chance
     number = _number(products, budgets)
-    limits = Limits(cap, number, total, None, most_share, parity, _cost(products, cost), money)
+    floor = None if least is None else _number(products, least)
+    limits = Limits(cap, number, total, floor, most_share, parity, _cost(products, cost), money)
     measure = chance if by == "take_up" else worth
     found = allocate(measure, may, limits, _group(recommender, ids, group, parity))
     frame = _frame(recommender, ids, chosen, found, chance, worth, state, told)
@@ -130,7 +133,8 @@ def plan(
     settings = {
         "spread": stray, "products": list(products),
         "budgets": {p: int(n) for p, n in zip(products, number, strict=True)},
-        "cap": cap, "total": total, "strictest": strictest, "least_chance": least_chance,
+        "cap": cap, "total": total, "strictest": strictest, "least": dict(least or {}),
+        "least_chance": least_chance,
         "most_share": most_share, "parity": parity, "group": group, "cost": dict(cost or {}),
         "money": money, "by": by, "window_days": policy.value.window_days,
         "currency": policy.value.currency, "policy": policy.title,

@@ -16,7 +16,7 @@ import pandas as pd
 
 from finrec import config, records
 from finrec.pipeline import answering
-from finrec.pipeline.standing import abstention, remembered, stand
+from finrec.pipeline.standing import abstention, ordered, remembered, stand
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError, FinrecError
 from finrec.serving import abstain
 from finrec.serving import batch as parts
@@ -24,7 +24,6 @@ from finrec.serving import policy as rules
 from finrec.serving.batch import Cancelled
 from finrec.serving.gate import STATES
 from finrec.serving.recommender import Recommender
-from finrec.serving.topk import topk
 from finrec.training import runs as run_store
 
 __all__ = [
@@ -190,7 +189,7 @@ def _scored(
     if judge is not None:
         reason = judge.decide(at.probability, at.gate.allowed)
     may = at.gate.allowed & (reason == 0)[:, None]
-    index, _ = topk(at.probability, may, min(k, len(recommender.catalogue)))
+    index = ordered(recommender, at, may, k)
     row, place = np.nonzero(index >= 0)
     product = index[row, place]
     table = recommender.catalogue.table

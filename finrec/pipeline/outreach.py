@@ -41,6 +41,7 @@ from finrec.pipeline.saved import (
 from finrec.pipeline.standing import (
     Standing,
     abstention,
+    ordered,
     segment,
     segments,
     stand,
@@ -197,7 +198,7 @@ def verdict(run: str | Recommender, customer: str, product: str) -> Verdict:
 
 
 def offers(run: str | Recommender, customer: str, k: int = 5, seed: int | None = None) -> Offers:
-    """What to offer a customer today, by probability, behind the policy.
+    """What to offer a customer today, behind the policy and in its order.
 
     Args:
         run: name or loaded.
@@ -207,8 +208,7 @@ def offers(run: str | Recommender, customer: str, k: int = 5, seed: int | None =
     """
     recommender = answering.load(run) if isinstance(run, str) else run
     at = stand(recommender, [customer])
-    k = min(k, len(recommender.catalogue))
-    index, _ = topk(at.probability, at.gate.allowed, k)
+    index = ordered(recommender, at, at.gate.allowed, k)
     if seed is None:
         today = f"{recommender.run.id} {customer} {datetime.now(UTC):%Y-%m-%d}"
         seed = int.from_bytes(hashlib.sha256(today.encode()).digest()[:8])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from finrec import records
 from finrec.pipeline import answering
-from finrec.schema import CUSTOMER, DataError
+from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.scorer import Cohort
 from finrec.serving import abstain
 from finrec.serving import policy as rules
@@ -19,6 +19,8 @@ from finrec.serving.columns import numbers, words
 from finrec.serving.gate import Gate, gate
 from finrec.serving.policy import Policy
 from finrec.serving.recommender import Recommender, offerable
+from finrec.serving.rerank import M, Weights, alike, candidates, rerank
+from finrec.serving.topk import topk
 from finrec.serving.worth import Activity, worth
 from finrec.split import split
 from finrec.training import calibrate
@@ -87,6 +89,21 @@ def stand(
     return Standing(people, scores, probability, take_up, value, found, chosen, caveat)
 
 
+def ordered(recommender: Recommender, at: Standing, allowed: np.ndarray, k: int) -> np.ndarray:
+    """The lists of these customers, int64 [B, k], -1 where fewer are allowed.
+
+    By probability, or as the policy's ``lists`` weigh worth and variety against it.
+    """
+    k = min(k, len(recommender.catalogue))
+    weights = Weights(value=at.policy.lists.value, variety=at.policy.lists.variety)
+    if weights == Weights():
+        return topk(at.probability, allowed, k)[0]
+    table = recommender.catalogue.table
+    columns = [str(c) for c in table if c not in (PRODUCT, NAME, DESCRIPTION)]
+    given = candidates(at.probability, allowed, at.value, max(M, k))
+    return rerank(given, k, len(table), weights, alike(table, columns))
+
+
 def batch_size(recommender: Recommender) -> int:
     """Customers to take at once, so that a matrix over all products stays within some 30 MB."""
     return int(np.clip(8_000_000 // len(recommender.catalogue), 256, 16_384))
@@ -121,21 +138,27 @@ def _worth(
     oldest = pd.Timestamp.now("UTC").tz_localize(None) - pd.Timedelta(days=told.fatigue_days)
     lately = past[(past["kind"] == "offered") & (past["time"] > oldest)]
     offered = lately[CUSTOMER].value_counts().reindex(people.ids, fill_value=0).to_numpy()
-    alike = None
+    owned_alike = None
     family = families(recommender, policy)
     if family is not None and told.saturation < 1:
         codes, names = pd.factorize(family)
         owned = np.zeros((len(people), len(names)), np.float32)
         row, product = np.nonzero(people.held(len(family)))
         np.add.at(owned, (row, codes[product]), 1)
-        alike = owned[:, codes]
+        owned_alike = owned[:, codes]
     later = None
     if family is not None and told.lifetime:
         later = np.zeros(len(family))
         for name, value in told.lifetime.items():
             later[family == name.casefold()] = value
     return worth(
-        take_up, margins(recommender, policy), offered, told.fatigue, alike, told.saturation, later
+        take_up,
+        margins(recommender, policy),
+        offered,
+        told.fatigue,
+        owned_alike,
+        told.saturation,
+        later,
     )
 
 

@@ -107,6 +107,13 @@ class Value(_Strict):
     maturing: list[str] = []
 
 
+class Lists(_Strict):
+    """What a customer's list weighs besides fit; see :class:`finrec.serving.rerank.Weights`."""
+
+    value: float = Field(0.0, ge=0, le=1)
+    variety: float = Field(0.0, ge=0, le=1)
+
+
 class Condition(_Strict):
     """What a value of a column must be for a rule to bite; several tests must all hold."""
 
@@ -144,6 +151,7 @@ class Policy(_Strict):
     eligibility: Eligibility = Eligibility()
     suitability: Suitability = Suitability()
     value: Value = Value()
+    lists: Lists = Lists()
     rules: list[Own] = Field([], max_length=30)
 
     @model_validator(mode="after")

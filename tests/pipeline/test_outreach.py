@@ -70,6 +70,22 @@ def test_offers_stand_behind_the_policy_and_say_their_chances(bank):
         outreach.record("not_suitable", "C00001", first, bank, reason_code="nonsense")
 
 
+def test_lists_weigh_worth_and_variety_as_the_policy_says(bank):
+    def types(found):
+        table = bank.catalogue.table.set_index("product_id")
+        return table.loc[found.frame["product_id"], "type"].nunique()
+
+    in_force(right="0.0")
+    plain = outreach.offers(bank, "C00003", 6)
+    text = outreach.policy_text()
+    outreach.save_policy(text.replace("variety = 0.0 ", "variety = 1.0 "))
+    varied = outreach.offers(bank, "C00003", 6)
+    assert types(varied) > types(plain) or types(plain) == 6
+    assert varied.frame["product_id"].iloc[0] == plain.frame["product_id"].iloc[0]
+    outreach.save_policy(text.replace("\nvalue = 0.0 ", "\nvalue = 1.0 "))
+    assert outreach.offers(bank, "C00003", 6).frame["value"].is_monotonic_decreasing
+
+
 def test_abstention_says_why_there_is_no_offer(bank):
     in_force(right="0.99")
     found = outreach.offers(bank, "C00001", 3)
@@ -136,6 +152,8 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
     assert set(plan.frame["state"]) <= {"ok", "warn"}
     assert plan.frame["reason"].str.match(r"Likelier to take .* than \d+% of the segment").all()
     assert plan.forecast.expected == pytest.approx(plan.frame["take_up"].sum())
+    poor = outreach.plan(bank, ["P034", "P054"], women, 10, total=12, least={"P034": 6, "P054": 6})
+    assert poor.frame["product_id"].value_counts().to_dict() == {"P034": 6, "P054": 6}
     outreach.export_campaign(plan, tmp_path / "list.csv", "Ann")
     assert outreach.save_campaign(plan, "spring", "Ann") == 12
     with pytest.raises(DataError, match="already"):
