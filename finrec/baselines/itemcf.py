@@ -15,7 +15,8 @@ class ItemCF:
     """Sum of cosine similarities to the products of the history, shrunk for rare pairs.
 
     Source: Sarwar et al. (2001), Deshpande and Karypis (2004); shrinkage as in Bell and Koren
-    (2007). Ties, and customers without a past, are settled by popularity.
+    (2007). Ties, and customers without a past, are settled by popularity. Where products can be
+    acquired again, a product resembles itself as far as its customers did so.
 
     Args:
         shrinkage: added to the denominator of each similarity.
@@ -37,7 +38,11 @@ class ItemCF:
         off = together.row != together.col
         row, column, count = together.row[off], together.col[off], together.data[off]
         cosine = count / (np.sqrt(size[row] * size[column]) + self.shrinkage)
-        self.similarity = sparse.coo_matrix((cosine, (row, column)), shape=(n, n)).tocsr()
+        similarity = sparse.coo_matrix((cosine, (row, column)), shape=(n, n)).tocsr()
+        if split.repeatable:
+            again = repeated(known, n) / np.maximum(size + self.shrinkage, 1)
+            similarity = (similarity + sparse.diags(again)).tocsr()
+        self.similarity = similarity
         counts = Popularity().fit(fold, split).counts.astype(np.float64)
         self.popularity = counts / max(counts.sum(), 1)
         return self
@@ -56,3 +61,9 @@ def histories(customers: Cohort, n_products: int) -> sparse.csr_matrix:
     ).tocsr()
     matrix.data[:] = 1.0  # a product taken twice counts once
     return matrix
+
+
+def repeated(customers: Cohort, n_products: int) -> np.ndarray:
+    """How many customers have each product more than once in their history, int64 [N]."""
+    pair, count = np.unique(customers.rows() * n_products + customers.products, return_counts=True)
+    return np.bincount(pair[count > 1] % n_products, minlength=n_products)

@@ -11,7 +11,7 @@ import torch
 
 from finrec.baselines import METHODS
 from finrec.baselines.factors import Factors
-from finrec.baselines.itemcf import histories
+from finrec.baselines.itemcf import ItemCF, histories
 from finrec.baselines.lightgcn import LightGCN, _graph, _Spread
 from finrec.baselines.next_event import LENGTH, padded
 from finrec.baselines.slope_one_trust import SlopeOneTrust
@@ -173,3 +173,14 @@ def test_the_gradient_through_the_graph_is_right(small_dataset):
     y = torch.randn(graph.shape[0], 2)
     (_Spread.apply(graph, x) * y).sum().backward()
     torch.testing.assert_close(x.grad, graph.to_dense().T @ y)
+
+
+def test_a_product_resembles_itself_only_where_it_can_be_taken_again(small_dataset):
+    events = pd.concat([small_dataset.events] * 2, ignore_index=True)  # everything twice
+    again = replace(small_dataset, events=events, info=replace(small_dataset.info, repeatable=True))
+    once = split(replace(again, info=small_dataset.info))
+    assert ItemCF().fit(once.test, once).similarity.diagonal().tolist() == [0.0] * 12
+    cut = split(again)
+    method = ItemCF(shrinkage=0.0).fit(cut.test, cut)
+    taken = cut.test.train["product_id"].value_counts().reindex(cut.catalogue.ids).fillna(0)
+    assert method.similarity.diagonal().tolist() == (taken > 0).astype(float).tolist()
