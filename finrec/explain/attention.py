@@ -1,12 +1,22 @@
-"""Attention maps of one customer: by layer and head, averaged, and rolled out."""
+"""Attention of one customer: by layer and head, averaged, rolled out; what each head is worth."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from finrec.explain.single import one_offer
+from finrec.features import sequences
 from finrec.networks.behaviour import Trail
 from finrec.networks.recommender import Evidence
+from finrec.schema import NAME, TIME
+from finrec.scorer import Cohort
+from finrec.training.assemble import FusedScorer
 
 
 def maps(evidence: Evidence, customer: int = 0) -> dict[str, np.ndarray]:
@@ -41,3 +51,61 @@ def rolled_out(trail: Trail, customer: int = 0) -> np.ndarray:
         total = (0.5 * share + 0.5 * torch.eye(tokens)) @ total
     last = total[-1]
     return (last / last.sum()).numpy()
+
+
+def grouped(shares: np.ndarray, events: pd.DataFrame, by: str = "product") -> pd.DataFrame:
+    """Shares of a long history, summed by product or by year: group, events, share; most first.
+
+    Args:
+        shares: float [T + 1] (a rolled-out map, or the last row of another); token 0 is the
+            profile.
+        events: the T events read, as in an explanation.
+        by: ``product`` or ``year``.
+    """
+    names = events[NAME] if by == "product" else events[TIME].dt.year.astype(str)
+    frame = pd.DataFrame({"group": names.to_numpy(dtype=object), "share": shares[1:]})
+    found = frame.groupby("group")["share"].agg(["size", "sum"]).reset_index()
+    found.columns = ["group", "events", "share"]
+    profile = pd.DataFrame({"group": ["profile"], "events": [0], "share": [float(shares[0])]})
+    joined = pd.concat([profile, found], ignore_index=True)
+    return joined.sort_values("share", ascending=False, ignore_index=True, kind="stable")
+
+
+@torch.inference_mode()
+def heads(
+    scorer: FusedScorer, customer: Cohort, product: int, table: Tensor | None = None
+) -> pd.DataFrame:
+    """How much the score falls when one head is silenced: part, layer, head, effect.
+
+    Measured, not read off the attention: what the head passes on is set to zero and the network
+    is asked again. Source: head ablation as in Michel et al. (2019).
+    """
+    single = one_offer(scorer, product, table)
+    encoded = sequences.encode(customer, scorer.given.customers)
+    batch = sequences.batch(encoded, np.array([0]), scorer.length).to(single.table.device)
+    behaviour: Any = scorer.network.eval().behaviour
+    layers = [("Encoder", i, layer.attention) for i, layer in enumerate(behaviour.encoder, 1)]
+    layers += [("Decoder", i, layer.cross) for i, layer in enumerate(behaviour.decoder, 1)]
+    whole = float(single.smooth(batch)[0])
+    rows = []
+    for part, number, attend in layers:
+        for head in range(attend.heads):
+            silenced = attend.output.register_forward_pre_hook(_silence(head, attend.heads))
+            try:
+                effect = whole - float(single.smooth(batch)[0])
+            finally:
+                silenced.remove()
+            rows.append({"part": part, "layer": number, "head": head + 1, "effect": effect})
+    return pd.DataFrame(rows, columns=["part", "layer", "head", "effect"])
+
+
+def _silence(head: int, heads: int) -> Callable[[nn.Module, tuple[Tensor, ...]], tuple[Tensor]]:
+    """A hook that sets one head's columns of what goes into the output map to zero."""
+
+    def hook(_: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
+        mixed = given[0].clone()
+        width = mixed.shape[-1] // heads
+        mixed[..., head * width : (head + 1) * width] = 0.0
+        return (mixed,)
+
+    return hook

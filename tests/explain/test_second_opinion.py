@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from finrec import presets
-from finrec.explain import faithfulness, integrated_gradients, report, single, variants
+from finrec.explain import (
+    attention,
+    explanation,
+    faithfulness,
+    integrated_gradients,
+    report,
+    single,
+    variants,
+)
 from finrec.serving.recommender import offerable
 from finrec.split import split
 from finrec.training import assemble, fit
@@ -96,3 +104,40 @@ def test_a_badge_says_what_to_go_by(fitted):
         assert full[-1] == pytest.approx(badge.attention.curve[0], abs=1e-4)
         assert full[0] == pytest.approx(badge.attention.curve[-1], abs=1e-4)
     assert "effect" in seen
+
+
+def test_a_silenced_head_is_measured_and_speaks_again(fitted):
+    scorer, histories = fitted
+    one = histories.take([2])
+    before = scorer.score(one)[0]
+    found = attention.heads(scorer, one, 5)
+    shape = scorer.network.behaviour.settings
+    assert len(found) == (shape.layers + shape.decoder_layers) * shape.heads
+    assert found["effect"].abs().max() > 1e-4
+    np.testing.assert_array_equal(scorer.score(one)[0], before)
+    # By hand: the first encoder head's part of the output map set to zero.
+    output = scorer.network.behaviour.encoder[0].attention.output
+    width = output.in_features // shape.heads
+    weight = output.weight.detach().clone()
+    with torch.no_grad():
+        output.weight[:, :width] = 0
+        table = variants.vectors(scorer)
+        by_hand = before[5] - single.one_offer(scorer, 5, table).of(one)[0]
+        output.weight.copy_(weight)
+    assert found["effect"][0] == pytest.approx(by_hand, abs=1e-4)
+
+
+def test_attention_of_a_long_history_is_summed_by_product_and_year(fitted):
+    scorer, histories = fitted
+    one = histories.take([int(np.argmax(histories.lengths))])
+    allowed = offerable(one, 12, False)[0]
+    product = str(scorer.given.catalogue.ids[int(np.argmax(allowed))])
+    found = explanation.explain(scorer, one, product, allowed, histories)
+    shares = found.attention["Rolled out"]
+    for by in ("product", "year"):
+        table = attention.grouped(shares, found.events, by)
+        assert table["share"].sum() == pytest.approx(1, abs=1e-5)
+        assert table["events"].sum() == len(found.events)
+    by_year = attention.grouped(shares, found.events, "year").set_index("group")["share"]
+    in_2023 = shares[1:][(found.events["time"].dt.year == 2023).to_numpy()].sum()
+    assert by_year.get("2023", 0.0) == pytest.approx(in_2023, abs=1e-5)
