@@ -205,7 +205,7 @@ def tradeoff(
     out: Annotated[Path | None, typer.Option(help="CSV, XLSX or Parquet file.")] = None,
     as_json: screen.Json = False,
 ) -> None:
-    """What re-ranking for coverage, variety or value costs, measured on validation cases."""
+    """What re-ranking for coverage, variety or value costs, measured on held-out cases."""
     from finrec.pipeline import outreach
     from finrec.serving import export
 
@@ -217,7 +217,7 @@ def tradeoff(
     if as_json:
         screen.say(True, {"run": run, "settings": frame}, "")
     else:
-        screen.table(frame.drop(columns=["front"]))
+        screen.table(frame.drop(columns=["front"]).round(4).astype("str"))
 
 
 COMMANDS = (policy, campaign, batch, records, tradeoff)

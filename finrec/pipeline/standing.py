@@ -22,7 +22,7 @@ from finrec.serving.recommender import Recommender, offerable
 from finrec.serving.rerank import M, Weights, alike, candidates, rerank
 from finrec.serving.topk import topk
 from finrec.serving.worth import Activity, worth
-from finrec.split import split
+from finrec.split import FoldName, split
 from finrec.training import calibrate
 
 MOST_FOR_ACTIVITY = 50_000
@@ -186,11 +186,20 @@ def margins(recommender: Recommender, policy: Policy) -> np.ndarray:
     return margin
 
 
+def unseen(recommender: Recommender) -> FoldName:
+    """The fold that a run has not learned from and that is not its last word, where there is one.
+
+    A run tested by leaving one out keeps its validation cases unseen. One tested by time was
+    fitted again on its validation period: only the test period is new to it.
+    """
+    return "valid" if recommender.run.settings.protocol == "R1" else "test"
+
+
 def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstention | None:
     """The threshold below which nothing is offered; None where the policy asks for none.
 
-    Measured on what the run was tested on and had not learned from, once a run. It decides what
-    is offered, it does not choose or grade the model.
+    Measured once a run, on cases that it has not learned from (see ``unseen``). It decides what is
+    offered; it does not choose or grade the model.
     """
     recommender = answering.load(run) if isinstance(run, str) else run
     target = (rules.load() if policy is None else policy).value.right
@@ -199,7 +208,7 @@ def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstenti
     key = (recommender.run.id, recommender.snapshot.ref, target)
     if key not in _abstention:
         parts = split(recommender.dataset, recommender.run.settings.protocol)
-        cases = parts.test.cases
+        cases = parts.fold(unseen(recommender)).cases
         drawn = np.random.default_rng(0).permutation(len(cases))[:MOST_CASES]
         cases = cases.take(np.sort(drawn))
         best, right = [], []

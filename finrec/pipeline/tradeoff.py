@@ -1,4 +1,9 @@
-"""What re-ranking costs and brings, measured on validation cases."""
+"""What re-ranking costs and brings, measured on cases that the run has not learned from.
+
+Those are the validation cases where a run was tested by leaving one out. A run that was tested by
+time was fitted again on its validation period, so that only its test period is new to it; the
+figures then say what re-ranking changes and are no second grade of the model.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ import pandas as pd
 from finrec.evaluation import beyond
 from finrec.evaluation.protocols import offered
 from finrec.pipeline import answering
-from finrec.pipeline.standing import margins
+from finrec.pipeline.standing import margins, unseen
 from finrec.schema import DESCRIPTION, NAME, PRODUCT
 from finrec.serving import policy as rules
 from finrec.serving import rerank
@@ -24,12 +29,12 @@ MOST = 5000  # cases for sliders; coverage is of lists of so many
 
 
 def gather(
-    run: str | Recommender, fold: FoldName = "valid", most: int | None = MOST
+    run: str | Recommender, fold: FoldName | None = None, most: int | None = MOST
 ) -> tuple[Candidates, Cases]:
     """The candidates of held-out cases, drawn at random where there are more than ``most``."""
     recommender = answering.load(run) if isinstance(run, str) else run
     parts = split(recommender.dataset, recommender.run.settings.protocol)
-    cases = parts.fold(fold).cases
+    cases = parts.fold(fold or unseen(recommender)).cases
     if most is not None and len(cases) > most:
         cases = cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:most]))
     margin = margins(recommender, rules.load())
@@ -49,7 +54,7 @@ def measured(
     lists: np.ndarray, cases: Cases, popularity: np.ndarray, products: pd.DataFrame,
     margin: np.ndarray,
 ) -> dict[str, float]:  # fmt: skip
-    """NDCG, hit rate, coverage, evenness (1 - Gini), diversity, value of hits; more is better."""
+    """NDCG, hit rate, coverage, evenness (1 - Gini), diversity, worth of hits; more is better."""
     k = lists.shape[1]
     rows = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
     here = lists[rows] == cases.relevant[:, None]  # [R, k]
@@ -66,7 +71,7 @@ def measured(
         "coverage": figures["coverage"],
         "evenness": 1 - figures["gini"],
         "diversity": figures["diversity"],
-        "value": float(paid.mean()),
+        "worth": float(paid.mean()),
     }
 
 
@@ -74,7 +79,7 @@ def trade_off(
     run: str | Recommender,
     k: int = 10,
     weights: Sequence[Weights] | None = None,
-    fold: FoldName = "valid",
+    fold: FoldName | None = None,
     most: int | None = MOST,
 ) -> pd.DataFrame:
     """Each setting of re-ranking with what it gave on held-out cases.
@@ -88,7 +93,7 @@ def trade_off(
     table = recommender.catalogue.table
     features = rerank.alike(table, [str(c) for c in table if c not in (PRODUCT, NAME, DESCRIPTION)])
     parts = split(recommender.dataset, recommender.run.settings.protocol)
-    index = parts.catalogue.index(parts.fold(fold).train[PRODUCT])
+    index = parts.catalogue.index(parts.fold(fold or unseen(recommender)).train[PRODUCT])
     popularity = np.bincount(index[index >= 0], minlength=len(table))
     margin = margins(recommender, rules.load())
     frame = rerank.pareto(

@@ -15,6 +15,7 @@ from finrec import pipeline, presets, records, snapshots
 from finrec.datasets import demo
 from finrec.pipeline import custody, outreach
 from finrec.schema import FOLD, DataError, PolicyError
+from finrec.serving import rerank
 from finrec.split import split
 
 TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
@@ -270,13 +271,14 @@ def test_batch_command_killed_and_resumed_gives_everybodys_offers(bank, monkeypa
     assert one["probability"].to_numpy() == pytest.approx(expected["probability"], rel=1e-4)
 
 
-def test_trade_off_is_measured_on_validation(bank):
+def test_trade_off_is_measured_on_what_the_run_never_saw(bank):
     frame = outreach.trade_off(bank, 5)
+    assert frame["value"].tolist() == [w.value for w in rerank.grid()]
     assert frame["ndcg_loss"].iloc[0] == 0 and frame["front"].any()
-    valid = split(bank.dataset).valid
+    cases = split(bank.dataset).test.cases
     from finrec.evaluation import protocols
 
-    found = protocols.ranking(bank.scorer, valid.cases, (5,), masked=True, repeatable=False)
+    found = protocols.ranking(bank.scorer, cases, (5,), masked=True, repeatable=False)
     assert frame["ndcg@5"].iloc[0] == pytest.approx(found.mean()["ndcg@5"], abs=1e-6)
     assert frame["hr@5"].iloc[0] == pytest.approx(found.mean()["hr@5"], abs=1e-6)
 
