@@ -7,7 +7,6 @@ the product and of the two together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,8 @@ from finrec.split import Fold, Split
 
 MOST_CANDIDATES = 100  # of a large catalogue: nearest by item-based CF, and the popular
 MOST_CASES = 40_000  # customers whose later events teach the trees
+CHUNK = 1024  # customers whose features are made at once
 WINDOWS = (30.0, 90.0, 365.0)  # days of recent popularity
-
-SPACE: dict[str, Sequence[Any]] = {
-    "leaves": (15, 31, 63),
-    "trees": (150, 300, 600),
-    "rate": (0.05, 0.1),
-    "held_back": (0.15, 0.3),
-}
 
 
 class Boosting:
@@ -59,6 +52,7 @@ class Boosting:
     ) -> None:
         self.leaves, self.trees, self.rate = leaves, trees, rate
         self.held_back, self.seed = held_back, seed
+        self.model: Any = None
         self.parameters = 0
 
     def fit(self, fold: Fold, split: Split, rng: np.random.Generator | None = None) -> Boosting:
@@ -68,18 +62,31 @@ class Boosting:
         events = fold.train
         cut = events[TIME].sort_values().iloc[int((1 - self.held_back) * (len(events) - 1))]
         before, after = events[events[TIME] < cut], events[events[TIME] >= cut]
-        if before.empty:  # a single moment: nothing can be foretold from before
-            before, cut = events, fold.until
+        self.features = _Features(events, split, fold.until)
+        if before.empty:
+            return self  # a single moment: nothing comes before anything; popularity is left
         features = _Features(before, split, cut)
         taken = after[after["kind"].isin(["acquired", "rated", "traded", "other"])]
         people = pd.Index(taken[CUSTOMER].unique())
         chosen = np.random.default_rng(self.seed).permutation(len(people))[:MOST_CASES]
         ids = people[np.sort(chosen)]
         known = cohort(ids, before, split.customers, split.catalogue, cut)
-        truth = np.zeros((len(ids), len(split.catalogue)), dtype=bool)
         row = ids.get_indexer(pd.Index(taken[CUSTOMER]))
-        truth[row[row >= 0], split.catalogue.index(taken[PRODUCT])[row >= 0]] = True
-        rows, products = features.candidates(known)
+        pairs = (row[row >= 0], split.catalogue.index(taken[PRODUCT])[row >= 0])
+        shape = (len(ids), len(split.catalogue))
+        truth = sparse.csr_matrix((np.ones(len(pairs[0])), pairs), shape=shape)
+        tables, labels, groups = [], [], []
+        for start in range(0, len(known), CHUNK):
+            part = known.take(np.arange(start, min(start + CHUNK, len(known))))
+            rows, products = features.candidates(part)
+            label = np.asarray(truth[start + rows, products]).ravel() > 0
+            useful = np.bincount(rows, label, len(part)) > 0
+            keep = useful[rows]
+            tables.append(features.of(part, rows, products)[keep])
+            labels.append(label[keep])
+            groups.append(np.bincount(rows, minlength=len(part))[useful])
+        if not sum(map(len, labels)):
+            return self  # no candidate was taken later: popularity is left
         self.model = lightgbm.LGBMRanker(
             objective="lambdarank",
             n_estimators=self.trees,
@@ -94,13 +101,10 @@ class Boosting:
             force_row_wise=True,
             verbose=-1,
         )
-        label = truth[rows, products].astype(int)
-        groups = np.bincount(rows, minlength=len(known))
-        useful = np.bincount(rows, label, len(known)) > 0
-        keep = useful[rows]
-        self.model.fit(features.of(known, rows, products)[keep], label[keep], group=groups[useful])
-        self.parameters = int(sum(t["num_leaves"] for t in self.model.booster_.dump_model()["tree_info"]))  # fmt: skip  # noqa: E501
-        self.features = _Features(events, split, fold.until)
+        table, label = np.concatenate(tables), np.concatenate(labels).astype(int)
+        self.model.fit(table, label, group=np.concatenate(groups))
+        trees = self.model.booster_.dump_model()["tree_info"]
+        self.parameters = int(sum(t["num_leaves"] for t in trees))
         return self
 
     def score(self, customers: Cohort) -> np.ndarray:
@@ -108,10 +112,11 @@ class Boosting:
         popular = self.features.popularity
         floor = popular / (popular.max() + 1) - 100.0  # below any sum of trees
         out = np.tile(floor.astype(np.float32), (len(customers), 1))
-        rows, products = self.features.candidates(customers)
-        if len(rows):
-            table = self.features.of(customers, rows, products)
-            out[rows, products] = self.model.booster_.predict(table, raw_score=True)
+        for start in range(0, len(customers) if self.model else 0, CHUNK):
+            part = customers.take(np.arange(start, min(start + CHUNK, len(customers))))
+            rows, products = self.features.candidates(part)
+            table = self.features.of(part, rows, products)
+            out[start + rows, products] = self.model.booster_.predict(table, raw_score=True)
         return out
 
 

@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 import torch
 
-from finrec.baselines import METHODS
+from finrec.baselines import METHODS, boosting
+from finrec.baselines.boosting import Boosting
 from finrec.baselines.factors import Factors
 from finrec.baselines.itemcf import ItemCF, histories
 from finrec.baselines.lightgcn import LightGCN, _graph, _Spread
 from finrec.baselines.next_event import LENGTH, padded
+from finrec.baselines.popularity import Popularity
 from finrec.baselines.slope_one_trust import SlopeOneTrust
 from finrec.baselines.time_cf_cuckoo import _flight, cuckoo_kmeans, inertia
 from finrec.scorer import cohort
@@ -184,3 +186,29 @@ def test_a_product_resembles_itself_only_where_it_can_be_taken_again(small_datas
     method = ItemCF(shrinkage=0.0).fit(cut.test, cut)
     taken = cut.test.train["product_id"].value_counts().reindex(cut.catalogue.ids).fillna(0)
     assert method.similarity.diagonal().tolist() == (taken > 0).astype(float).tolist()
+
+
+def test_boosting_with_nothing_to_foretell_is_popularity(small_dataset):
+    cut = split(small_dataset)
+    train = cut.test.train.assign(time=pd.Timestamp("2024-05-01"))  # none comes before another
+    fold = replace(cut.test, train=train)
+    scores = Boosting().fit(fold, cut).score(cut.test.cases.customers)
+    popular = Popularity().fit(fold, cut).counts
+    assert (np.argsort(-scores, axis=1, kind="stable") == np.argsort(-popular, kind="stable")).all()
+
+
+def test_boosting_scores_the_same_in_pieces(small_dataset, monkeypatch):
+    cut = split(small_dataset)
+    customers = cut.test.cases.customers
+    whole = Boosting(trees=20).fit(cut.test, cut).score(customers)
+    monkeypatch.setattr(boosting, "CHUNK", 7)
+    pieces = Boosting(trees=20).fit(cut.test, cut).score(customers)
+    np.testing.assert_array_equal(whole, pieces)
+    assert len(np.unique(whole)) > len(customers)  # it did learn
+
+
+def test_boosting_ranks_candidates_alone_in_a_large_catalogue(small_dataset, monkeypatch):
+    monkeypatch.setattr(boosting, "MOST_CANDIDATES", 5)
+    cut = split(small_dataset)
+    scores = Boosting(trees=20).fit(cut.test, cut).score(cut.test.cases.customers)
+    assert ((scores > -50).sum(1) == 5).all()
