@@ -18,11 +18,13 @@ from finrec.explain.explanation import Explanation
 MOST = 3
 ORDER = ("no_events", "event", "paths", "attribute", "part")
 STYLE = (
-    "@page{size:A4;margin:18mm}body{font:11pt/1.5 system-ui,'Segoe UI','Noto Sans',sans-serif;"
+    "@page{size:A4;margin:18mm}body{background:#fff}"
+    "body{font:11pt/1.5 system-ui,'Segoe UI','Noto Sans',sans-serif;"
     "color:#1a1a1a;max-width:174mm;margin:12mm auto;padding:0 5mm}h1{font-size:17pt;margin:0 0 2mm}"
     "h2{font-size:12pt;margin:6mm 0 1mm}table{border-collapse:collapse;width:100%;font-size:10pt}"
     "th,td{text-align:left;padding:1mm 3mm 1mm 0;border-bottom:1px solid #ccc;vertical-align:top}"
-    "small,.note{color:#555;font-size:9pt}li{margin:1mm 0}@media print{body{margin:0;padding:0}}"
+    "small,.note{color:#555;font-size:9pt}li{margin:1mm 0}@media print{button{display:none}"
+    "body{margin:0;padding:0}}"
 )
 
 
@@ -123,8 +125,8 @@ def opened(explanation: Explanation, evidence: str) -> dict[str, str]:
     return {"id": evidence, "what": "this customer", "when": ""}
 
 
-def to_html(found: Brief, title: str = "", footer: str = "") -> str:
-    """One page to print, without scripts or anything from elsewhere; every text escaped."""
+def to_html(found: Brief, title: str = "", footer: str = "", button: bool = False) -> str:
+    """One page to print, with nothing from elsewhere, every text escaped; a button prints it."""
     say = html.escape
     head = f"Why {found.name}" + ("" if found.safe else f" for customer {found.customer}")
     lines = "".join(f"<li>{say(s.text)}</li>" for s in found.sentences)
@@ -142,6 +144,8 @@ def to_html(found: Brief, title: str = "", footer: str = "") -> str:
         body.append(f"<h2>Evidence</h2><table>{head_row}{rows}</table>")
     note = "This is information on how an offer was chosen, not advice and not a credit decision."
     body.append(f'<p class="note">{say(note)} {say(footer)}</p>')
+    if button:
+        body.insert(0, '<button onclick="window.print()">Print</button>')
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{say(head)}</title><style>{STYLE}</style></head><body>"

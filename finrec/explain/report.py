@@ -52,7 +52,7 @@ def report(
     allowed: Callable[[Cohort], np.ndarray],
     rng: np.random.Generator,
     draws: int = 20,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Report:
     """Test the evidence for each customer's first offer.
 

@@ -1,0 +1,302 @@
+"""Explanations in depth: second opinion, counterfactuals, why not, briefs, faithfulness."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from finrec import config
+from finrec.explain import attention, codes, faithfulness, integrated_gradients, report, variants
+from finrec.explain import brief as briefs
+from finrec.explain import counterfactual as search
+from finrec.explain import why_not as lacking
+from finrec.explain.addition import Addition
+from finrec.explain.brief import Brief, Sentence
+from finrec.explain.counterfactual import Counterfactual
+from finrec.explain.explanation import Explanation
+from finrec.explain.explanation import explain as explain_offer
+from finrec.explain.faithfulness import Badge
+from finrec.explain.integrated_gradients import Attribution
+from finrec.explain.neighbours import SMALLEST_GROUP
+from finrec.explain.why_not import WhyNot
+from finrec.pipeline import answering, outreach
+from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError
+from finrec.serving import export
+from finrec.serving.recommender import Recommender
+from finrec.training.checkpoint import read_json, write_json
+
+__all__ = [
+    "Addition", "Attribution", "Badge", "Brief", "Counterfactual", "Explanation", "Opinion",
+    "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "explain", "faithful",
+    "measure_faithfulness", "reason_codes", "second_opinion", "topics", "why_not",
+]  # fmt: skip
+
+CODE_COLUMNS = [
+    CUSTOMER, PRODUCT, NAME, "reason", "code", "text", "evidence", "strength",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What else is known of why a product is offered.
+
+    Args:
+        badge: whether the shown evidence decides, in words and curves.
+        events: position, time, name, attention, effect, gradients of each event read.
+        attributes: column, value, effect, gradients of each known attribute.
+        agreement: rank correlation of the methods' orders of events, by pair; NaN where untellable.
+        complete: whether integrated gradients add up to the score.
+        missed: by how much they do not.
+        heads: part, layer, head, effect (fall of the score without the head).
+        grouped: attention of long histories by product: group, events, share.
+        counterfactual: smallest set of events and attributes without which it leaves the list.
+        without: what that set is, in words.
+        by_paths: the same over paths to the offer alone.
+        k: length of the list.
+    """
+
+    badge: Badge
+    events: pd.DataFrame
+    attributes: pd.DataFrame
+    agreement: dict[str, float]
+    complete: bool
+    missed: float
+    heads: pd.DataFrame
+    grouped: pd.DataFrame
+    counterfactual: Counterfactual
+    without: tuple[str, ...]
+    by_paths: Counterfactual
+    k: int
+
+
+def topics() -> dict[str, tuple[str, ...]]:
+    """Topics that are never reasons: the built-in ones and those of ``data/topics.toml``."""
+    return codes.load_topics(config.data_dir() / "topics.toml")
+
+
+def explain(
+    run: str | Recommender, customer: str, product: str, smallest: int = SMALLEST_GROUP
+) -> Explanation:
+    """Why a product is offered; groups of other customers below ``smallest`` stay hidden."""
+    recommender = _loaded(run)
+    one = recommender.cohort([customer])
+    allowed = recommender.offerable(one)[0]
+    return explain_offer(
+        recommender.scorer, one, product, allowed, recommender.training, smallest, topics()
+    )
+
+
+def second_opinion(
+    run: str | Recommender,
+    customer: str,
+    product: str,
+    k: int = 5,
+    found: Explanation | None = None,
+) -> Opinion:
+    """Badge, integrated gradients, heads and counterfactuals of one offer.
+
+    Args:
+        run: name or loaded.
+        customer: id.
+        product: id.
+        k: length of the list that it would have to leave.
+        found: its explanation, where it is at hand.
+    """
+    recommender = _loaded(run)
+    scorer = recommender.scorer
+    one = recommender.cohort([customer])
+    allowed = recommender.offerable(one)[0]
+    index = recommender.catalogue.position(product)
+    if found is None:
+        found = explain(recommender, customer, product)
+    table = variants.vectors(scorer)
+    shares, effects = (found.events[c].to_numpy(dtype=float) for c in ("attention", "effect"))
+    rng = np.random.default_rng(0)
+    gradients = integrated_gradients.attribute(scorer, one, index, table)
+    removed = search.fewest_removals(
+        scorer, one, index, allowed, k, table, ("events", "attributes")
+    )
+    by_paths = search.fewest_removals(scorer, one, index, allowed, k, table, ("paths",))
+    attributes = found.attributes.assign(
+        gradients=[gradients.attributes.get(c, np.nan) for c in found.attributes["column"]]
+    )
+    return Opinion(
+        faithfulness.badge(scorer, one, index, shares, effects, rng),
+        found.events[["position", "time", "name", "attention", "effect"]].assign(
+            gradients=gradients.events
+        ),
+        attributes,
+        integrated_gradients.agreement(shares, effects, gradients.events),
+        gradients.complete,
+        gradients.missed,
+        attention.heads(scorer, one, index, table),
+        attention.grouped(found.attention["Rolled out"], found.events),
+        removed,
+        _named(found, removed),
+        by_paths,
+        k,
+    )
+
+
+def _named(found: Explanation, removed: Counterfactual) -> tuple[str, ...]:
+    events = found.events.iloc[list(removed.places)]
+    named = [f"{n} ({t:%d %b %Y})" for n, t in zip(events["name"], events["time"], strict=True)]
+    values = dict(zip(found.attributes["column"], found.attributes["value"], strict=True))
+    return (*named, *(f"{a.replace('_', ' ')}: {values.get(a, '')}" for a in removed.attributes))
+
+
+def why_not(
+    run: str | Recommender, customer: str, product: str, k: int = 5, with_addition: bool = True
+) -> WhyNot:
+    """Why a product is not on a customer's list: score, held, eligibility, suitability apart.
+
+    Raises:
+        DataError: when customer or product is unknown.
+    """
+    recommender = _loaded(run)
+    one = recommender.cohort([customer])
+    allowed = recommender.offerable(one)[0]
+    verdict = outreach.verdict(recommender, customer, product)
+    said = {
+        part: tuple(r.sentence for r in verdict.reasons if r.part == part)
+        for part in ("held", "eligibility", "suitability")
+    }
+    index = recommender.catalogue.position(product)
+    held = None if allowed[index] else (said["held"][0] if said["held"] else None)
+    return lacking.why_not(
+        recommender.scorer, one, product, allowed, k, said["eligibility"], said["suitability"],
+        held, with_addition,
+    )  # fmt: skip
+
+
+def brief(
+    run: str | Recommender,
+    customer: str,
+    product: str,
+    safe: bool = False,
+    found: Explanation | None = None,
+) -> Brief:
+    """At most three sentences on an offer, with what the policy asks to be checked."""
+    recommender = _loaded(run)
+    if found is None:
+        found = explain(recommender, customer, product)
+    checks = [r.sentence for r in outreach.verdict(recommender, customer, product).reasons]
+    return briefs.brief(found, checks, safe, topics())
+
+
+def as_html(run: str | Recommender, found: Brief, button: bool = False) -> bytes:
+    """The brief as one page to print, UTF-8; ``button`` adds one that prints it."""
+    recommender = _loaded(run)
+    footer = "" if found.safe else f"Model {recommender.run.id}, data {recommender.snapshot.ref}."
+    if recommender.snapshot.info.generated:
+        footer = f"The data are generated; no such customer exists. {footer}"
+    return briefs.to_html(found, recommender.snapshot.info.title, footer, button).encode()
+
+
+def as_json(found: Explanation, told: Brief) -> bytes:
+    """The explanation and its brief as JSON, UTF-8."""
+    return briefs.to_json(found, told).encode()
+
+
+def reason_codes(
+    run: str | Recommender,
+    offers: pd.DataFrame,
+    safe: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Reason codes of a whole campaign: up to three rows an offer.
+
+    Args:
+        run: name or loaded.
+        offers: customer_id and product_id, one row an offer.
+        safe: only what may be told to the customers.
+        progress: told how many offers are done, of how many.
+
+    Returns:
+        customer_id, product_id, name, reason (1 to 3), code, text, evidence (ids, parted by
+        ``;``), strength (fall of the score without it).
+
+    Raises:
+        DataError: when a column is missing, or a customer or product unknown.
+    """
+    missing = {CUSTOMER, PRODUCT} - set(offers.columns)
+    if missing:
+        raise DataError(f"The offers lack the column {min(missing)!r}; add it.")
+    recommender = _loaded(run)
+    forbidden = topics()
+    rows: list[list[Any]] = []
+    pairs = list(zip(offers[CUSTOMER].astype(str), offers[PRODUCT].astype(str), strict=True))
+    for done, (customer, product) in enumerate(pairs):
+        found = explain(recommender, customer, product)
+        strength = {r.evidence: r.strength for r in codes.reasons(found, forbidden)}
+        told = briefs.brief(found, (), safe, forbidden)
+        for number, s in enumerate(told.sentences, 1):
+            evidence = ";".join(s.evidence_ids)
+            rows.append([customer, product, found.name, number, s.code, s.text, evidence,
+                         strength.get(s.evidence_ids, math.nan)])  # fmt: skip
+        if progress is not None:
+            progress(done + 1, len(pairs))
+    return pd.DataFrame(rows, columns=CODE_COLUMNS)
+
+
+def codes_file(frame: pd.DataFrame, kind: Literal["csv", "json", "html"]) -> bytes:
+    """Reason codes as a file; CSV and HTML are safe to open, whatever names hold."""
+    if kind == "csv":
+        return export.to_bytes(frame, ".csv")
+    if kind == "json":
+        return frame.to_json(orient="records", indent=1, force_ascii=False).encode()
+    table = frame.to_html(index=False, escape=True, border=0, na_rep="")
+    head = f'<meta charset="utf-8"><title>Reason codes</title><style>{briefs.STYLE}</style>'
+    body = f"<h1>Reason codes</h1>{table}"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'.encode()
+
+
+def measure_faithfulness(
+    run: str | Recommender,
+    customers: int = 200,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any]:
+    """Test a model's evidence on customers drawn at random, and keep the result.
+
+    Returns:
+        run, customers, methods (rows of :class:`finrec.explain.report.Report`), agreement,
+        sentence.
+    """
+    recommender = _loaded(run)
+    rng = np.random.default_rng(0)
+    long = np.flatnonzero(recommender.training.lengths >= faithfulness.FEWEST)
+    drawn = np.sort(rng.permutation(long)[:customers])
+    cohort = recommender.cohort([str(i) for i in recommender.training.ids[drawn]])
+    found = report.report(recommender.scorer, cohort, recommender.offerable, rng, progress=progress)
+    told = {
+        "run": recommender.run.id,
+        "customers": found.customers,
+        "methods": json.loads(found.methods.to_json(orient="records", double_precision=15)),
+        "agreement": {n: None if math.isnan(v) else v for n, v in found.agreement.items()},
+        "sentence": found.sentence,
+    }
+    file = _report_file(recommender.run.id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, told)
+    return told
+
+
+def faithful(run: str) -> dict[str, Any] | None:
+    """The kept result of :func:`measure_faithfulness`; None where it was not measured."""
+    file = _report_file(run)
+    return dict(read_json(file)) if file.is_file() else None
+
+
+def _report_file(run: str) -> Path:
+    return config.data_dir() / "faithfulness" / f"{run}.json"
+
+
+def _loaded(run: str | Recommender) -> Recommender:
+    return answering.load(run) if isinstance(run, str) else run
