@@ -45,7 +45,7 @@ def form(run: Run) -> None:
             "A line for the server's crontab (`crontab -e`); every night at two o'clock it scores "
             "everybody with this model and keeps the result beside the others."
         )
-        st.code(nightly(run, int(k), str(suffix)), language="bash", wrap_lines=True)
+        st.code(nightly(run, int(k), str(suffix)), language=None, wrap_lines=True)
         st.caption(
             "With `latest` in place of the model's name it takes the newest model; sign a model "
             "off first (Records) if your rules ask for it."

@@ -90,7 +90,7 @@ def trial(snapshot: Snapshot, run: Run) -> None:
     with second:
         changed = edited(governing.asked_of(goods, wanted.products), f"goods {product}", "Product")
     source = st.session_state.get("policy text") if st.toggle(
-        "With the text below instead of the policy in force", key="trial draft"
+        "With the text under Change instead of the policy in force", key="trial draft"
     ) else None  # fmt: skip
     with frame.told():
         said(verbs.test_policy(source, people, changed), "As changed above")

@@ -225,7 +225,8 @@ def count_bars(table: pd.DataFrame) -> go.Figure:
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(title="Records", rangemode="tozero")
+    few = int(table["Records"].max()) <= 5
+    figure.update_xaxes(title="Records", rangemode="tozero", dtick=1 if few else None)
     return styled(figure, 90 + 28 * len(table), showlegend=False)
 
 

@@ -155,8 +155,9 @@ def outcome(by_product_: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
             ),
         ]
     )  # fmt: skip
-    figure.update_xaxes(title="Take-ups", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed")
+    most = max(float(shown[["high", "taken"]].max().max()), 1.0)
+    figure.update_xaxes(title="Take-ups", range=[-0.03 * most, 1.05 * most])
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return styled(figure, 110 + 40 * len(shown), showlegend=True)
 
 
