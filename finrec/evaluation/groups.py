@@ -56,8 +56,9 @@ def _suits(column: pd.Series) -> bool:
 def assign(column: pd.Series, least: int = LEAST) -> Groups:
     """Put each row into a group; those with fewer than ``least`` rows are hidden.
 
-    Ages are banded by tens, other numbers with many values into fifths, and of words the most
-    frequent stand on their own. A value that is not known makes a group of its own.
+    Ages are banded by tens, other numbers with many values into fifths, and of words (and of
+    numeric codes) the most frequent stand on their own. A value that is not known makes a group of
+    its own.
     """
     labels, order = _labels(column)
     counts = pd.Series(labels).value_counts()
@@ -72,26 +73,30 @@ def _labels(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     if pd.api.types.is_bool_dtype(column):
         labels[known] = np.where(column[known].astype(bool), "yes", "no")
         order = ["yes", "no"]
-    elif pd.api.types.is_numeric_dtype(column) and (
-        column.nunique() > MOST_GROUPS or _says_age(str(column.name), column)
-    ):
-        values = column[known].to_numpy(dtype=np.float64)
-        edges = _edges(str(column.name), values)
-        order = _band_names(edges, bool((values == np.floor(values)).all()))
-        labels[known] = np.array(order, dtype=object)[np.searchsorted(edges, values, "right")]
-    elif pd.api.types.is_numeric_dtype(column):
-        values = column[known].to_numpy(dtype=np.float64)
-        labels[known] = [f"{v:g}" for v in values]
-        order = [f"{v:g}" for v in np.unique(values)]
-    else:
-        words = column[known].astype(str)
+    elif _a_code(column) or not pd.api.types.is_numeric_dtype(column):
+        words = column[known].map(lambda v: f"{v:g}" if isinstance(v, float) else str(v))
         order = [str(w) for w in words.value_counts().index]
         if len(order) > MOST_GROUPS:
             rare = set(order[MOST_GROUPS - 1 :])
             words = words.where(~words.isin(rare), OTHER)
             order = [w for w in order[: MOST_GROUPS - 1] if w != OTHER] + [OTHER]
         labels[known] = words.to_numpy(dtype=object)
+    elif column.nunique() > MOST_GROUPS or _says_age(str(column.name), column):
+        values = column[known].to_numpy(dtype=np.float64)
+        edges = _edges(str(column.name), values)
+        order = _band_names(edges, bool((values == np.floor(values)).all()))
+        labels[known] = np.array(order, dtype=object)[np.searchsorted(edges, values, "right")]
+    else:
+        values = column[known].to_numpy(dtype=np.float64)
+        labels[known] = [f"{v:g}" for v in values]
+        order = [f"{v:g}" for v in np.unique(values)]
     return labels, order + ([UNKNOWN] if UNKNOWN not in order else [])
+
+
+def _a_code(column: pd.Series) -> bool:
+    """Whether numbers stand for names, so that bands of them would mean nothing."""
+    parts = str(column.name).lower().replace("-", "_").split("_")
+    return pd.api.types.is_numeric_dtype(column) and parts[-1] in ("code", "id", "cod")
 
 
 def _says_age(name: str, values: pd.Series | np.ndarray) -> bool:

@@ -25,6 +25,8 @@ def test_other_numbers_are_banded_by_fifths_and_words_by_frequency():
     assert [int((found.codes == g).sum()) for g in range(5)] == [20] * 5
     words = groups.assign(pd.Series(["b"] * 5 + ["a"] * 9 + [None] * 4), 4)
     assert words.names == ("a", "b", groups.UNKNOWN)
+    codes = groups.assign(pd.Series(np.repeat(np.arange(20.0), 5), name="province_code"), 5)
+    assert codes.names[0] == "0" and codes.names[-1] == groups.OTHER
     yes = groups.assign(pd.Series([True, False, True], name="student"), 1)
     assert yes.names == ("yes", "no")
     many = groups.assign(pd.Series([f"v{i}" for i in range(40)] * 2 + ["big"] * 5), 1)
