@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from finrec.baselines.itemcf import histories
+from finrec.baselines.itemcf import histories, repeated
 from finrec.baselines.popularity import Popularity
 from finrec.schema import CUSTOMER
 from finrec.scorer import Cohort, cohort
@@ -14,7 +14,8 @@ from finrec.split import Fold, Split
 class Ease:
     """Ridge regression of the history on itself without the diagonal.
 
-    Source: Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data".
+    Source: Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data". Where products can
+    be acquired again, the diagonal is the share of a product's customers who did so.
 
     Args:
         penalty: the ridge.
@@ -36,6 +37,9 @@ class Ease:
         inverse = np.linalg.inv(gram)
         weights = -inverse / np.diag(inverse)
         weights[np.diag_indices(n)] = 0.0
+        if split.repeatable:
+            size = np.asarray(taken.sum(0)).ravel()
+            weights[np.diag_indices(n)] = repeated(known, n) / np.maximum(size, 1)
         self.weights = weights.astype(np.float32)
         counts = Popularity().fit(fold, split).counts.astype(np.float64)
         self.popularity = counts / max(counts.sum(), 1)
