@@ -52,6 +52,20 @@ class Pairs:
     weight: np.ndarray
 
 
+class _Standardised:
+    """Scores [C, N] less their row's mean, over its standard deviation, where asked for alone."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self.scores = scores
+        self.mean = scores.mean(1, dtype=np.float64)
+        square = np.einsum("ij,ij->i", scores, scores, dtype=np.float64) / scores.shape[1]
+        self.scale = np.maximum(np.sqrt(np.maximum(square - self.mean**2, 0.0)), 1e-12)
+
+    def at(self, row: np.ndarray, product: np.ndarray) -> np.ndarray:
+        """Values of these cells, float64."""
+        return (self.scores[row, product] - self.mean[row]) / self.scale[row]
+
+
 class Collector:
     """Draws pairs from batches of scored cases, so that nothing is scored a second time.
 
@@ -71,10 +85,8 @@ class Collector:
 
     def add(self, cases: Cases, scores: np.ndarray) -> None:
         """Draw from these cases, scored float [C, N]."""
-        table = scores.astype(np.float64)
-        table -= table.mean(1, keepdims=True)
-        table /= np.maximum(table.std(1, keepdims=True), 1e-12)
-        n = table.shape[1]
+        table = _Standardised(scores)
+        n = scores.shape[1]
         taken = cases.relevance(n) | cases.customers.seen(n)
         free = ~taken if cases.allowed is None else ~taken & cases.allowed
         rows = np.repeat(np.arange(len(cases)), np.diff(cases.offsets))
@@ -83,7 +95,8 @@ class Collector:
         if not len(rows):
             return
         draws = self.rngs["uniform"].random((len(rows), n))
-        uniform = np.argmax(np.where(free[rows], draws, -1.0), axis=1)
+        draws *= free[rows]  # the largest of the free ones; the chance of a draw of 0 is nil
+        uniform = draws.argmax(1)
         for variant, negative in (
             ("uniform", uniform),
             ("popularity", self._by_popularity(free, rows)),
@@ -106,15 +119,15 @@ class Collector:
         return negative
 
     def _natural(
-        self, table: np.ndarray, free: np.ndarray, rows: np.ndarray, relevant: np.ndarray
+        self, table: _Standardised, free: np.ndarray, rows: np.ndarray, relevant: np.ndarray
     ) -> None:
         self._keep("natural", table, np.ones(len(rows), bool), rows, relevant, np.ones(len(rows)))
         own = np.unique(rows)
         open_ = free[own]
-        if table.shape[1] <= SAMPLE:
+        if free.shape[1] <= SAMPLE:
             place, product = np.nonzero(open_)
         else:
-            drawn = self.rngs["natural"].integers(table.shape[1], size=(len(own), SAMPLE))
+            drawn = self.rngs["natural"].integers(free.shape[1], size=(len(own), SAMPLE))
             place, column = np.nonzero(np.take_along_axis(open_, drawn, 1))
             product = drawn[place, column]
             missed = np.setdiff1d(np.arange(len(own)), place)
@@ -124,9 +137,11 @@ class Collector:
         weight = (open_.sum(1) / np.maximum(np.bincount(place, minlength=len(own)), 1))[place]
         self._keep("natural", table, np.zeros(len(place), bool), own[place], product, weight)
 
-    def _keep(self, variant: str, table: np.ndarray, truth: np.ndarray, row: np.ndarray,
+    def _keep(self, variant: str, table: _Standardised, truth: np.ndarray, row: np.ndarray,
               product: np.ndarray, weight: np.ndarray) -> None:  # fmt: skip
-        self.parts[variant].append((truth, table[row, product], self.log_counts[product], weight))
+        self.parts[variant].append(
+            (truth, table.at(row, product), self.log_counts[product], weight)
+        )
 
     def pairs(self) -> dict[str, Pairs]:
         """All pairs drawn so far, by variant."""
