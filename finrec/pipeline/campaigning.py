@@ -16,7 +16,7 @@ from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError
 from finrec.serving import policy as rules
 from finrec.serving.campaign import Allocation, Forecast, Limits, allocate, take_up
 from finrec.serving.columns import words
-from finrec.serving.gate import STATES
+from finrec.serving.gate import STATES, Rule
 from finrec.serving.recommender import Recommender
 
 
@@ -103,7 +103,7 @@ def plan(
     policy, past = rules.load(), remembered()
     ids = sorted(recommender.known) if customers is None else list(customers)
     chances, values, allowed, states, excluded = [], [], [], [], list[pd.DataFrame]()
-    told: dict[tuple[int, int], str] = {}
+    bitten: list[tuple[tuple[Rule, ...], np.ndarray]] = []
     caveat = ""
     size = batch_size(recommender)
     for start in range(0, len(ids), size):
@@ -114,9 +114,7 @@ def plan(
         allowed.append(at.gate.up_to(strictest)[:, chosen])
         states.append(at.gate.state[:, chosen])
         excluded.append(_kept_back(at.gate, chosen, allowed[-1]))
-        for b, j in zip(*np.nonzero(allowed[-1] & (states[-1] > 0)), strict=True):
-            sentences = at.gate.reasons(int(b), int(chosen[j]))
-            told[start + int(b), int(j)] = " ".join(r.sentence for r in sentences)
+        bitten.append((at.gate.rules, at.gate.bits[:, chosen]))
     shape = (len(ids), len(chosen))
     chance = np.concatenate(chances) if chances else np.zeros(shape)
     worth = np.concatenate(values) if values else np.zeros(shape)
@@ -128,7 +126,11 @@ def plan(
     limits = Limits(cap, number, total, floor, most_share, parity, _cost(products, cost), money)
     measure = chance if by == "take_up" else worth
     found = allocate(measure, may, limits, _group(recommender, ids, group, parity))
-    frame = _frame(recommender, ids, chosen, found, chance, worth, state, told)
+    frame = _frame(recommender, ids, chosen, found, chance, worth, state)
+    frame["rules"] = [
+        _sentences(bitten[row // size], row % size, product)
+        for row, product in zip(frame.pop("row"), frame.pop("column"), strict=True)
+    ]
     stray = spread(recommender)
     settings = {
         "spread": stray, "products": list(products),
@@ -153,6 +155,13 @@ def forecast(offers: pd.DataFrame, level: float, stray: float | None) -> Forecas
     """How many of these offers (product_id, take_up) will be taken up."""
     chance = offers["take_up"].to_numpy(np.float64)
     return take_up(chance, level, offers[PRODUCT].to_numpy(dtype=str), stray or 0.0)
+
+
+def _sentences(bitten: tuple[tuple[Rule, ...], np.ndarray], row: int, product: int) -> str:
+    """Sentences of the rules that bit there, in one line."""
+    rules, bits = bitten
+    here = int(bits[row, product])
+    return " ".join(r.sentence for i, r in enumerate(rules) if here >> i & 1)
 
 
 def _number(products: Sequence[str], budgets: int | Mapping[str, int]) -> np.ndarray:
@@ -210,19 +219,19 @@ def _frame(
     chance: np.ndarray,
     worth: np.ndarray,
     state: np.ndarray,
-    told: Mapping[tuple[int, int], str],
 ) -> pd.DataFrame:
     table = recommender.catalogue.table.iloc[chosen]
-    pairs = list(zip(found.rows.tolist(), found.products.tolist(), strict=True))
     frame = pd.DataFrame(
         {
-            CUSTOMER: pd.Series([ids[b] for b, _ in pairs], dtype="str"),
+            CUSTOMER: pd.Series([ids[b] for b in found.rows], dtype="str"),
             PRODUCT: table[PRODUCT].to_numpy()[found.products].astype(object),
             NAME: table[NAME].to_numpy()[found.products].astype(object),
             "take_up": chance[found.rows, found.products],
             "value": worth[found.rows, found.products],
             "state": [STATES[s] for s in state[found.rows, found.products]],
-            "rules": [told.get(pair, "") for pair in pairs],
+            "rules": "",
+            "row": found.rows,
+            "column": found.products,
             "reason": _reasons(found, chance, table[NAME].to_numpy(dtype=str)),
         }
     )

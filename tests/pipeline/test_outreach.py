@@ -151,6 +151,12 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
     assert plan.optimal and len(plan.frame) == 12
     assert plan.frame["customer_id"].is_unique and set(plan.frame["customer_id"]) <= set(women)
     assert set(plan.frame["state"]) <= {"ok", "warn"}
+    for one in plan.frame.itertuples():
+        said = outreach.verdict(bank, one.customer_id, one.product_id)
+        assert one.state == said.state
+        assert set(one.rules.split(".")) == set(
+            " ".join(r.sentence for r in said.reasons).split(".")
+        )
     assert plan.frame["reason"].str.match(r"Likelier to take .* than \d+% of the segment").all()
     assert plan.forecast.expected == pytest.approx(plan.frame["take_up"].sum())
     poor = outreach.plan(bank, ["P034", "P054"], women, 10, total=12, least={"P034": 6, "P054": 6})
