@@ -113,7 +113,8 @@ def choose() -> None:
         session["data"] = wanted
     if session.get("data") not in refs:
         _missing("data", session.get("data"))
-        session["data"] = refs[0] if refs else None
+        with_model = next((r for r in refs if r in of_model.values()), None)
+        session["data"] = with_model or next(iter(refs), None)
     ours = {r.id: r for r in runs if r.settings.snapshot == session["data"]}
     if linked.get("model"):
         session["model"] = linked["model"]

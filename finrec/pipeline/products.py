@@ -120,7 +120,9 @@ def groupings(snapshot: str) -> tuple[str, ...]:
     return tuple(
         str(c)
         for c in table.columns
-        if c != CUSTOMER and (c == "age" or 2 <= table[c].nunique() <= MOST_VALUES)
+        if c != CUSTOMER
+        and not pd.api.types.is_datetime64_any_dtype(table[c])
+        and (c == "age" or 2 <= table[c].nunique() <= MOST_VALUES)
     )
 
 
