@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from finrec import pipeline
 from finrec.figures import formats, outreach
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
@@ -159,7 +160,8 @@ def calls(run: Run) -> None:
         manager = row.selectbox("Customers of", managers, key="manager", width=260)
     most = row.selectbox("Most calls", [5, 10, 25, 50], index=1, key="most calls", width=140)
     today = datetime.now(UTC).date()
-    found = kept.book(run.id, manager, most, kept.mark(), today.isoformat())
+    earlier = outreach.earlier([s.ref for s in pipeline.snapshots()], run.settings.snapshot)
+    found = kept.book(run.id, manager, most, earlier, kept.mark(), today.isoformat())
     policy = verbs.policy().value
     latest()
     if found.frame.empty:

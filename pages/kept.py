@@ -36,11 +36,13 @@ def mark() -> str:
 
 
 @st.cache_data(max_entries=30, show_spinner="Looking for calls that are worth making …")
-def book(run: str, manager: str | None, most: int, mark: str, today: str) -> outreach.Book:
-    """The calls worth making today."""
+def book(
+    run: str, manager: str | None, most: int, before: str | None, mark: str, today: str
+) -> outreach.Book:
+    """The calls worth making today; what changed since an earlier snapshot is a life event."""
     held = memory.loaded(run)
     with held.lock:
-        return outreach.book(held.recommender, manager=manager, limit=most)
+        return outreach.book(held.recommender, manager=manager, limit=most, before=before)
 
 
 @st.cache_data(max_entries=10, show_spinner=False)

@@ -10,7 +10,7 @@ from finrec.figures import formats, governing, outreach
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import outreach as verbs
 from finrec.schema import PolicyError
-from pages import frame, kept, memory
+from pages import frame, kept, memory, weighing
 
 
 def in_force(run: Run | None) -> None:
@@ -179,7 +179,7 @@ def main() -> None:
     frame.header("Policy", "What may be offered to whom, beside how well it fits.")
     if "policy said" in st.session_state:
         st.success(st.session_state.pop("policy said"), icon=":material/gavel:")
-    now, try_it, text = st.tabs(["In force", "Try it", "Change"])
+    now, try_it, weigh, text = st.tabs(["In force", "Try it", "Beyond fit", "Change"])
     with text:
         change()  # first: what is tried may be what is written here
     with now:
@@ -193,6 +193,12 @@ def main() -> None:
         else:
             with frame.told():
                 trial(snapshot, run)
+    with weigh:
+        if run is None:
+            st.markdown("What lists could weigh besides fit is measured with a trained model.")
+        elif st.toggle("Measure it (takes some seconds)", key="measure front"):
+            with frame.told():
+                weighing.draw(run)
 
 
 frame.screen("policy", main)

@@ -228,3 +228,16 @@ def forecast(expected: float, low: int, high: int, offers: int, level: float, da
         f"to be taken up within {formats.counted(days, 'day')}; with {formats.share(level, 0)} "
         f"confidence {formats.number(low)} to {formats.number(high)}."
     )
+
+
+def earlier(refs: Sequence[str], ref: str) -> str | None:
+    """The snapshot before this one of the same data; None where it is the first.
+
+    Args:
+        refs: ``name@hash`` of all snapshots, newest first.
+        ref: of one of them.
+    """
+    name = ref.partition("@")[0]
+    same = [r for r in refs if r.partition("@")[0] == name]
+    older = same[same.index(ref) + 1 :] if ref in same else []
+    return older[0] if older else None

@@ -75,3 +75,19 @@ def test_policy_is_put_in_force_with_a_note_and_taken_back(
     app = calm(app.button(key="reset policy").click().run())
     assert outreach.policy().title == "Built-in policy"
     assert app.text_area(key="policy text").value == outreach.default_policy_text()
+
+
+def test_weights_beyond_fit_are_measured_and_taken_over(screen: Screen, fresh: list[Any]) -> None:
+    app = screen("policy")
+    app = calm(app.toggle(key="measure front").set_value(True).run())
+    measured = outreach.trade_off(fresh[1].id, 10)
+    options = app.select_slider(key="step value").options
+    assert len(options) == measured.query("variety == 0 and fewest == 0")["value"].nunique() > 1
+    app.select_slider(key="step value").set_value(float(measured["value"].max())).run()
+    shown = {m.label: m.value for m in app.metric}
+    best = measured.query("variety == 0 and fewest == 0").iloc[-1]
+    assert shown["NDCG@10"] == formats.metric(best["ndcg@10"])
+    app = calm(app.button(key="take over").click().run())
+    text = app.text_area(key="policy text").value
+    assert outreach.check_policy(text).lists.value == float(measured["value"].max())
+    assert outreach.policy().lists.value == 0.0, "it is not in force before it is put there"

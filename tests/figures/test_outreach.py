@@ -99,3 +99,11 @@ def test_saved_campaigns_in_words() -> None:
     table = outreach.campaigns(saved)
     assert table["Expected take-ups"].tolist() == ["5.7 (2 to 10)"]
     assert table["Saved (UTC)"].tolist() == ["1 Mar 2026, 08:00"]
+
+
+def test_earlier_snapshot_is_of_the_same_data() -> None:
+    refs = ["a@3", "b@9", "a@2", "a@1"]
+    assert outreach.earlier(refs, "a@3") == "a@2"
+    assert outreach.earlier(refs, "a@1") is None
+    assert outreach.earlier(refs, "b@9") is None
+    assert outreach.earlier(refs, "c@1") is None

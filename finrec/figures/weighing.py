@@ -1,0 +1,126 @@
+"""What lists weigh besides fit, and what that was measured to cost: tables and drawings."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from finrec.figures import formats
+from finrec.figures.style import BLUE, GREY, ORANGE, styled
+
+GOALS = {"value": "Worth to the bank", "variety": "Variety within a list"}
+GAINS = {
+    "worth": "Worth of hits",
+    "diversity": "Variety within a list",
+    "coverage": "Products shown to anybody",
+    "evenness": "Evenness over products",
+}
+SHARES = ("diversity", "coverage", "evenness")
+
+
+def quality(front: pd.DataFrame) -> str:
+    """The column that says how well lists rank: ``ndcg@k``."""
+    return next(str(c) for c in front.columns if str(c).startswith("ndcg@"))
+
+
+def steps(front: pd.DataFrame, goal: str) -> list[float]:
+    """Settings of one goal that were measured while the others were left alone, ascending."""
+    other = "variety" if goal == "value" else "value"
+    alone = front[(front[other] == 0) & (front["fewest"] == 0)]
+    return sorted(float(v) for v in alone[goal].unique())
+
+
+def setting(front: pd.DataFrame, goal: str, step: float) -> pd.Series:
+    """What was measured with one goal at this step."""
+    other = "variety" if goal == "value" else "value"
+    return front[
+        (front[goal] == step) & (front[other] == 0) & (front["fewest"] == 0)
+    ].iloc[0]  # fmt: skip
+
+
+def said(name: str, value: float) -> str:
+    """A measured gain as a reader sees it."""
+    return formats.share(value) if name in SHARES else formats.number(value, 2)
+
+
+def change(name: str, value: float, before: float) -> str:
+    """How far a measure moved, relative to what it was."""
+    return formats.UNKNOWN if not before else f"{formats.signed(100 * (value / before - 1), 1)}%"
+
+
+def scatter(front: pd.DataFrame, gain: str, chosen: pd.Series) -> go.Figure:
+    """Every setting measured: how well it ranks, and what else it brings."""
+    column = quality(front)
+    figure = go.Figure()
+    for on, ink, name in ((False, GREY, "beaten by another"), (True, BLUE, "not beaten")):
+        part = front[front["front"].astype(bool) == on]
+        if len(part):
+            figure.add_trace(
+                go.Scatter(
+                    x=part[column], y=part[gain], mode="markers", name=name,
+                    marker={"color": ink, "size": 9},
+                    customdata=[[weights(row)] for _, row in part.iterrows()],
+                    hovertemplate="%{customdata[0]}<br>%{x:.4f}, %{y:.3f}<extra></extra>",
+                )
+            )  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=[chosen[column]], y=[chosen[gain]], mode="markers", name="chosen above",
+            marker={"color": ORANGE, "size": 18, "symbol": "circle-open", "line": {"width": 3}},
+            hoverinfo="skip",
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title=formats.measure(column))
+    figure.update_yaxes(title=GAINS[gain], tickformat=".0%" if gain in SHARES else None)
+    return styled(figure, 380, showlegend=True)
+
+
+def weights(row: pd.Series) -> str:
+    """A setting in words."""
+    told = [f"{label.lower()} {row[goal]:g}" for goal, label in GOALS.items() if row[goal]]
+    if row["fewest"]:
+        told.append(f"each product shown {formats.counted(int(row['fewest']), 'time')} or more")
+    return ", ".join(told) or "fit alone"
+
+
+def describe(front: pd.DataFrame, gain: str, chosen: pd.Series) -> str:
+    """One sentence: what the chosen setting costs and brings against fit alone."""
+    column, base = quality(front), front.iloc[0]
+    return (
+        f"{weights(chosen).capitalize()}: {formats.measure(column)} "
+        f"{formats.metric(chosen[column])} against {formats.metric(base[column])} with fit alone, "
+        f"{GAINS[gain].lower()} {said(gain, chosen[gain])} against {said(gain, base[gain])}."
+    )
+
+
+def table(front: pd.DataFrame) -> pd.DataFrame:
+    """Every setting with what it gave, with headings for people."""
+    column = quality(front)
+    out = pd.DataFrame(
+        {
+            "Weighs": [weights(row).capitalize() for _, row in front.iterrows()],
+            formats.measure(column): front[column].astype("float64"),
+        }
+    )
+    for gain, label in GAINS.items():
+        out[label] = [said(gain, v) for v in front[gain]]
+    return out.assign(**{"Not beaten": front["front"].astype(bool).to_numpy()})
+
+
+def with_lists(text: str, value: float, variety: float) -> str:
+    """A policy's text with other weights of lists; its other lines and remarks stay."""
+    for name, given in (("value", value), ("variety", variety)):
+        changed, found = re.subn(
+            rf"(?ms)(^\[lists\][^\n]*\n(?:(?!^\[).)*?^{name}\s*=\s*)[\d.]+", rf"\g<1>{given:g}",
+            text, count=1,
+        )  # fmt: skip
+        if not found:
+            line = f"{name} = {given:g}\n"
+            if re.search(r"(?m)^\[lists\]", text):
+                changed = re.sub(r"(?m)(^\[lists\][^\n]*\n)", rf"\g<1>{line}", text, count=1)
+            else:
+                changed = text.rstrip("\n") + f"\n\n[lists]\n{line}"
+        text = changed
+    return text
