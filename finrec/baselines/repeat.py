@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from finrec.baselines.popularity import Popularity
-from finrec.scorer import Cohort
+from finrec.scorer import KINDS, Cohort
 from finrec.split import Fold, Split
 
 
@@ -29,6 +29,8 @@ class Repeat:
     def score(self, customers: Cohort) -> np.ndarray:
         """Place in the history plus a share of popularity, float32 [B, N]."""
         out = np.tile(self.popularity, (len(customers), 1))
-        place = np.arange(len(customers.products)) - customers.offsets[customers.rows()] + 1
-        np.maximum.at(out, (customers.rows(), customers.products), place.astype(np.float32))
+        rows = customers.rows()
+        place = (np.arange(len(rows)) - customers.offsets[rows] + 1).astype(np.float32)
+        kept = customers.kinds != KINDS.index("dropped")
+        np.maximum.at(out, (rows[kept], customers.products[kept]), place[kept])
         return out
