@@ -17,7 +17,7 @@ def _tested(run: str, snapshot: str, least: int) -> groups.Tested | None:
     return groups.tested(run, least)
 
 
-@st.cache_data(max_entries=60, show_spinner=False)
+@st.cache_data(max_entries=60, show_spinner="Measuring each group …")
 def _served(run: str, column: str, metric: str, least: int, _cases: Any) -> groups.Served:
     return groups.served(_cases, column, metric, least)
 
