@@ -122,12 +122,12 @@ def brief(run: Run, snapshot: Snapshot, found: Explanation) -> None:
     with st.container(border=True):
         for sentence in told.sentences:
             st.markdown(formats.markdown(sentence.text))
-            st.caption("Rests on " + formats.markdown(", ".join(sentence.evidence_ids)))
+            st.caption(formats.markdown("Rests on " + trust.cited(told.evidence, sentence)))
         if told.checks:
             st.markdown("**To check before offering**")
             st.markdown("\n".join(f"- {formats.markdown(c)}" for c in told.checks))
     with st.expander("Page to print", icon=":material/print:"):
-        st.components.v1.html(printed.decode(), height=460, scrolling=True)
+        st.iframe(printed.decode(), height=460, alt="The brief as a page to print")
     with st.container(horizontal=True):
         save("Save the page", page, f"brief-{found.product}.html", "text/html", "download")
         if not safe:

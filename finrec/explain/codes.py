@@ -138,7 +138,7 @@ def reasons(found: Found, topics: Mapping[str, Sequence[str]] | None = None) -> 
             f"No events are known of this customer: the offer rests on {ground}.",
             "We know of no earlier purchases of yours.", known or ("customer",), float("nan"),
         ))  # fmt: skip
-    return tuple(out + _part(found, out))
+    return tuple(out + _part(found, out, topics))
 
 
 def _events(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Reason]:
@@ -198,10 +198,15 @@ def _attributes(found: Found, topics: Mapping[str, Sequence[str]] | None) -> lis
     return []
 
 
-def _part(found: Found, others: Sequence[Reason]) -> list[Reason]:
+def _part(
+    found: Found, others: Sequence[Reason], topics: Mapping[str, Sequence[str]] | None
+) -> list[Reason]:
     top = found.ledger.iloc[int(found.ledger["contribution"].argmax())]
     wanted = OF_TOWER.get(str(top["tower"]), ())
     evidence = tuple(e for r in others for e in r.evidence if e.split("/")[0] in wanted)
+    if not evidence and "edge" in wanted:  # its group may be too small to be counted
+        rows = zip(found.paths["id"], found.paths[NAME], strict=True)
+        evidence = tuple(str(e) for e, name in rows if not topic_of(str(name), topics))[:1]
     if top["contribution"] <= 0 or not evidence:
         return []
     label: Any = str(top["label"])

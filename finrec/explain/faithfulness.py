@@ -190,10 +190,10 @@ def _words(found: dict[str, Faithfulness], stable: float, count: int) -> str:
         shaky = " Small noise changes its order, though." if stable < 0.7 else ""
         return (
             "Attention shows what decides here: leaving out the events it looks at most lowers "
-            f"the score more than {_almost(looked)} of random orders do.{shaky}"
+            f"the score more than {_almost(looked)}.{shaky}"
         )
     ending = (
-        f"; leaving events out by their measured effect beats {_almost(measured)} of random orders"
+        f"; leaving events out by their measured effect beats {_almost(measured)}"
         if measured.faithful
         else ""
     )
@@ -206,4 +206,4 @@ def _words(found: dict[str, Faithfulness], stable: float, count: int) -> str:
 
 def _almost(found: Faithfulness) -> str:
     beaten = float((found.random_areas < found.area).mean())
-    return "all" if beaten == 1 else f"{int(100 * beaten)} %"
+    return "every random order tried" if beaten == 1 else f"{int(100 * beaten)} % of random orders"

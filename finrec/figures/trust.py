@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,7 @@ def paths_table(paths: pd.DataFrame) -> pd.DataFrame:
         {
             "From": paths["name"],
             "Customers with both": [
-                formats.number(int(c)) if c else "fewer than shown" for c in paths["customers"]
+                formats.number(int(c)) if c else "too few to tell" for c in paths["customers"]
             ],
             "Share": paths["share"].astype(float),
             "Score falls without it by": paths["effect"].astype(float),
@@ -126,10 +126,13 @@ def describe_paths(paths: pd.DataFrame, name: str) -> str:
     group = (
         f"{formats.number(int(top['customers']))} customers with both"
         if top["customers"]
-        else "a group too small to be counted here"
+        else "customers with both, too few to be counted here"
     )
-    said = f"You → {top['name']} → {group} → {name}: {formats.share(float(top['share']))} of "
-    said += f"all paths, in {formats.counted(len(paths), 'path')} shown."
+    said = f"You → {top['name']} → {group} → {name}"
+    if len(paths) == 1:
+        said += ", the only path there is."
+    else:
+        said += f": {formats.share(float(top['share']), 0)} of the weight of all paths."
     if not (paths["effect"].abs() > 0).any():
         said += " This model does not count paths in its score."
     return said
@@ -151,6 +154,21 @@ def heads_table(heads: pd.DataFrame) -> pd.DataFrame:
 def gap_table(gap: pd.DataFrame) -> pd.DataFrame:
     """What a product lacks against the last of the list."""
     return pd.DataFrame({"Part": gap["label"], "Lacks": gap["lacks"].astype(float)})
+
+
+class Cites(Protocol):
+    """A sentence with ids of its evidence."""
+
+    @property
+    def evidence_ids(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
+def cited(evidence: pd.DataFrame, sentence: Cites) -> str:
+    """What a sentence rests on: each id with what it is and when."""
+    rows = evidence[evidence["id"].isin(sentence.evidence_ids)].to_dict("records")
+    return "; ".join(
+        f"{r['id']}: {r['what']}" + (f", {r['when']}" if r["when"] else "") for r in rows
+    )
 
 
 def product_names(products: pd.DataFrame, text: str = "", most: int = 50) -> dict[str, str]:

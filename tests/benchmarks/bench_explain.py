@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from finrec import pipeline
-from finrec.explain import counterfactual, report, variants
+from finrec.explain import brief, counterfactual, report, variants
 from finrec.explain.variants import Change
 from finrec.serving.recommender import Recommender
 
 SETS = ("amazon", "insurance")
 TIMED, SHORT, TESTED = 40, 6, 200
+SENTENCES = 2500  # of each run
 
 
 def run() -> dict[str, object]:
@@ -45,6 +46,7 @@ def measured(recommender: Recommender) -> dict[str, Any]:
         "explanation_seconds": timed(recommender, ids[:TIMED]),
         **counterfactuals(recommender, ids, k),
         **faithful(recommender, rng),
+        "briefs": told(recommender, rng),
     }
 
 
@@ -124,3 +126,37 @@ def faithful(recommender: Recommender, rng: np.random.Generator) -> dict[str, An
         "agreement": found.agreement,
         "words": found.sentence,
     }
+
+
+def told(recommender: Recommender, rng: np.random.Generator) -> dict[str, int]:
+    """Sentences of briefs whose cited evidence is looked up in the data, apart from explain."""
+    wanted = int(os.environ.get("FINREC_BENCH_SENTENCES", str(SENTENCES)))
+    people = recommender.dataset.customers.set_index("customer_id")
+    counted = wrong = cited = 0
+    for row in rng.permutation(len(recommender.training)):
+        customer = str(recommender.training.ids[row])
+        one = recommender.cohort([customer])
+        for product in recommender.recommend([customer], 2)["product_id"]:
+            found = pipeline.explain(recommender, customer, product)
+            for sentence in brief.brief(found).sentences:
+                counted += 1
+                cited += len(sentence.evidence_ids)
+                real = [exists(recommender, people, one, product, e) for e in sentence.evidence_ids]
+                wrong += not (real and all(real))
+        if counted >= wanted:
+            break
+    return {"sentences": counted, "evidence": cited, "without_evidence": wrong}
+
+
+def exists(recommender: Recommender, people, one, product: str, evidence: str) -> bool:
+    """Whether an id names an event, attribute or edge of this customer in the data itself."""
+    kind, _, name = evidence.partition("/")
+    if kind == "event":
+        return 1 <= int(name) <= min(len(one.products), recommender.scorer.length)
+    if kind == "attribute":
+        return name in people.columns and bool(people[name].notna()[one.ids[0]])
+    if kind == "edge":
+        source, _, target = name.rpartition(">")
+        own = set(recommender.catalogue.ids[one.products])
+        return target == product and source in own
+    return evidence == "customer" and len(one.products) == 0
