@@ -9,7 +9,7 @@ import streamlit as st
 from finrec.figures import attention as maps
 from finrec.figures import evidence, formats, tables
 from finrec.pipeline import Explanation, Run, Snapshot
-from pages import frame, memory
+from pages import frame, kept, memory, offering, trying, why
 
 PROBABILITY_HELP = (
     "The chance that, if this customer takes something next, it is this product. It was "
@@ -23,10 +23,12 @@ def find(snapshot: Snapshot) -> str | None:
     text = left.text_input(
         "Customer id begins with", key="search", placeholder="All customers", max_chars=100
     )
-    found = memory.search(snapshot.ref, text.strip())
+    only, between = narrowed(snapshot)
+    found = memory.search(snapshot.ref, text.strip(), only, between)
     ids, labels = tables.found_customers(found)
     if not ids:
-        right.warning(f"No customer id begins with {formats.markdown(text)}.")
+        told = " and every filter fits" if only or between else ""
+        right.warning(f"No customer id begins with {formats.markdown(text)}{told}.")
         return None
     # Kept by id: the list changes with the search, and so would a place in it.
     if st.session_state.get("customer") not in ids:
@@ -40,6 +42,31 @@ def find(snapshot: Snapshot) -> str | None:
             help="The first 50 that fit; type more of the id to see others.",
         )
     )
+
+
+def narrowed(snapshot: Snapshot) -> tuple[Any, Any]:
+    """Filters by attributes, as the search wants them."""
+    only: list[tuple[str, tuple[str, ...]]] = []
+    between: list[tuple[str, tuple[float, float]]] = []
+    words, numbers = memory.filters(snapshot.ref)
+    if not words and not numbers:
+        return (), ()
+    with st.expander("Filter by attributes", icon=":material/filter_alt:"):
+        row = st.container(horizontal=True)
+        for column, values in words.items():
+            label = formats.markdown(formats.words(column))
+            picked = row.multiselect(label, values, key=f"only {snapshot.ref} {column}",
+                                     placeholder="Any", width=240)  # fmt: skip
+            if picked:
+                only.append((column, tuple(picked)))
+        for column, (low, high) in list(numbers.items())[:6]:
+            if low < high:
+                bounds = st.slider(formats.markdown(formats.words(column)), low, high, (low, high),
+                                   key=f"between {snapshot.ref} {column}")  # fmt: skip
+                if bounds != (low, high):
+                    between.append((column, bounds))
+        st.caption("A customer whose value is unknown fits no filter.")
+    return tuple(only), tuple(between)
 
 
 def known(snapshot: Snapshot, customer: str) -> None:
@@ -71,19 +98,23 @@ def known(snapshot: Snapshot, customer: str) -> None:
         )
 
 
-def why(product: str) -> None:
+def choose(product: str) -> None:
     """Remember the product whose reasons are asked for."""
     st.session_state["product"] = product
 
 
-def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], chosen: bool) -> None:
-    """One product with its probability and main reason."""
+def card(
+    run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], chosen: bool, able: bool
+) -> None:
+    """One product with its probability, the policy's word, main reason and what can be done."""
     product, name = str(offer["product_id"]), str(offer["name"])
     found = memory.explanation(run.id, snapshot.ref, customer, product)
-    with st.container(border=True):
+    with st.container(border=True, gap="small"):
         text, chance, button = st.columns([5, 2, 2], vertical_alignment="center")
         with text:
-            st.markdown(f"**{offer['rank']}. {formats.markdown(name)}**")
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"**{offer['rank']}. {formats.markdown(name)}**", width="content")
+                offering.state(offer)
             if found.sentences:
                 st.caption(formats.markdown(found.sentences[0]))
         with chance.container(gap=None):
@@ -92,12 +123,15 @@ def card(run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], cho
         button.button(
             "Shown" if chosen else "Why?",
             key=f"why {offer['rank']}",
-            on_click=why,
+            on_click=choose,
             args=(product,),
             width="stretch",
             type="primary" if chosen else "secondary",
             help=f"Why {formats.markdown(name)}",
         )
+        if able:
+            with st.container(horizontal=True, gap="small"):
+                offering.buttons(offer, run, customer)
 
 
 def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
@@ -107,30 +141,43 @@ def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
         st.header(f"What fits customer {formats.markdown(customer)}", anchor=False, width="content")
         frame.generated(snapshot.info)
     k = right.selectbox("How many", [3, 5, 10, 20], index=1, key="how many")
-    frame_ = memory.offers(run.id, snapshot.ref, customer, k)
-    offers = frame_.to_dict("records")
+    found = offering.offers(run.id, customer, k, kept.mark())
+    offering.latest(customer)
+    offering.before(run, customer)
+    if found.nothing:
+        st.info(formats.markdown(found.nothing), icon=":material/do_not_disturb_on:")
+    offers = found.frame.to_dict("records")
     if not offers:
-        st.info("Nothing is left to offer: this customer has taken every product.")
+        st.caption("Nothing is left that may be offered: all else is held, or the policy bars it.")
         return None
+    if found.nothing:
+        st.caption("What came closest, to be understood and not to be offered:")
     listed = [str(o["product_id"]) for o in offers]
     if st.session_state.get("product") not in listed:
         st.session_state["product"] = listed[0]
     product = str(st.session_state["product"])
-    for offer in offers:
-        card(run, snapshot, customer, offer, str(offer["product_id"]) == product)
+    for row in offers:
+        offer = {str(k): v for k, v in row.items()}
+        card(run, snapshot, customer, offer, str(offer["product_id"]) == product, not found.nothing)
+    if found.not_checked:
+        with st.expander(
+            f"What the policy could not check: {len(found.not_checked)}", icon=":material/rule:"
+        ):
+            st.markdown("\n".join(f"- {formats.markdown(s)}" for s in found.not_checked))
     with st.expander("The same as a table", icon=":material/table:"):
-        frame.show(tables.offers(frame_), "offers", "Products that fit this customer")
-        frame.download(frame_, "recommendations", "save offers")
+        frame.show(tables.offers(found.frame), "offers", "Products that fit this customer")
+        frame.download(found.frame, "recommendations", "save offers")
     return product
 
 
-def reasons(found: Explanation) -> None:
+def reasons(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """The evidence for one product."""
     st.header(
         f"Why {formats.markdown(found.name)} for customer {formats.markdown(found.customer)}",
         anchor=False,
     )
     st.markdown("\n".join(f"- {formats.markdown(s)}" for s in found.sentences))
+    why.trusted(run, snapshot, found, k)
     st.subheader("What adds to the score", anchor=False)
     frame.chart(
         evidence.ledger(found.ledger),
@@ -154,6 +201,7 @@ def reasons(found: Explanation) -> None:
         f"Score {formats.number(found.score, 3)}, rank {found.rank} of all products that may be "
         "offered. Other customers are only ever counted, in groups of ten or more."
     )
+    why.deeper(run, snapshot, found, k)
 
 
 def attention(found: Explanation) -> None:
@@ -206,8 +254,11 @@ def main() -> None:
         )
         return
     product = fits(run, snapshot, customer)
+    trying.what_if(run, customer, memory.customer(snapshot.ref, customer))
+    trying.alike(run, customer)
     if product is not None:
-        reasons(memory.explanation(run.id, snapshot.ref, customer, product))
+        found = memory.explanation(run.id, snapshot.ref, customer, product)
+        reasons(run, snapshot, found, int(st.session_state["how many"]))
 
 
 frame.screen("customers", main)

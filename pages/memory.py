@@ -26,14 +26,6 @@ def loaded(run: str) -> Loaded:
     return Loaded(pipeline.load(run))
 
 
-@st.cache_data(max_entries=500, show_spinner=False)
-def offers(run: str, snapshot: str, customer: str, k: int) -> Any:
-    """Top k products of a customer."""
-    held = loaded(run)
-    with held.lock:
-        return held.recommender.recommend([customer], k)
-
-
 @st.cache_data(max_entries=1000, show_spinner=False)
 def explanation(run: str, snapshot: str, customer: str, product: str) -> Explanation:
     """Why a product is offered to a customer."""
@@ -49,6 +41,17 @@ def customer(snapshot: str, name: str) -> CustomerView:
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
-def search(snapshot: str, text: str) -> Any:
-    """Customers whose id begins with a text."""
-    return pipeline.search(snapshot, text)
+def search(
+    snapshot: str,
+    text: str,
+    only: tuple[tuple[str, tuple[str, ...]], ...] = (),
+    between: tuple[tuple[str, tuple[float, float]], ...] = (),
+) -> Any:
+    """Customers whose id begins with a text and whose attributes fit."""
+    return pipeline.search(snapshot, text, only=dict(only), between=dict(between))
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def filters(snapshot: str) -> Any:
+    """What customers can be filtered by."""
+    return pipeline.filters(snapshot)

@@ -15,7 +15,7 @@ from finrec.pipeline.learning import (
     work,
 )
 from finrec.serving import export
-from finrec.serving.lookup import CustomerView, customer, search
+from finrec.serving.lookup import CustomerView, customer, filters, search
 from finrec.serving.recommender import Recommender
 from finrec.snapshots import Snapshot
 from finrec.training import jobs
@@ -37,6 +37,7 @@ __all__ = [
     "evaluate",
     "explain",
     "export",
+    "filters",
     "ingest",
     "intake",
     "jobs",
