@@ -34,6 +34,7 @@ UNMEASURED = (
 )
 REMEMBERED = ("declined", "not_suitable", "not_now", "offered")
 _activity: dict[tuple[str, int], Activity] = {}
+_remembered: dict[str, tuple[tuple[str, int, int, int], pd.DataFrame]] = {}
 _abstention: dict[tuple[str, str, float], Abstention] = {}
 
 
@@ -110,9 +111,22 @@ def batch_size(recommender: Recommender) -> int:
 
 
 def remembered() -> pd.DataFrame:
-    """Records that the gate and fatigue depend on, those taken back left out."""
-    found = records.find(kinds=REMEMBERED, limit=None)
-    return found[~found["undone"].astype(bool)]
+    """Records that the gate and fatigue depend on, those taken back left out.
+
+    Read again only when the file has changed, whoever changed it.
+    """
+    file = records.path()
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return records.find(limit=0)
+    key = (str(file), state.st_ino, state.st_mtime_ns, state.st_size)
+    have = _remembered.get("last")
+    pending = file.with_name(f"{file.name}.wal").exists()  # what a killed process committed
+    if have is None or have[0] != key or pending:
+        found = records.find(kinds=REMEMBERED, limit=None)
+        have = _remembered["last"] = (key, found[~found["undone"].astype(bool)])
+    return have[1]
 
 
 def activity(recommender: Recommender, window: int) -> Activity:
