@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.config import PARTS
 from finrec.figures import comparison, formats, tables
 from finrec.pipeline import Run, Snapshot
-from pages import frame
+from pages import answers, frame
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
@@ -133,6 +133,7 @@ def main() -> None:
         return
     protocol = ranking(picked, snapshot)
     ablation(picked, protocol)
+    answers.draw(picked)
     st.header("Models", anchor=False)
     frame.show(tables.runs(picked), "compared models", "Models compared")
 

@@ -79,3 +79,13 @@ def test_model_without_metrics_of_each_case_asks_to_train_again(
     finally:
         file.write_bytes(kept)
     assert "Train it again" in texts(app)
+
+
+def test_compare_shows_the_three_variants_of_yes_and_no(screen: Screen, grouped: Any) -> None:
+    app = calm(screen("compare"))
+    shown = next(d.value for d in app.dataframe if "Answers" in d.value.columns)
+    assert len(shown) == 9
+    found = grouped.metrics["P"]["variants"]["natural"]
+    assert "All products not taken" in app.selectbox(key="answers variant").options
+    assert shown["F1"].iloc[6] == found["f1"]
+    assert formats.markdown(formats.share(found["ece"], 2)) in texts(app)
