@@ -178,7 +178,7 @@ def read(folder: Path) -> Run:
             stored["model"].setdefault("gaps", stored["model"].get("calendar", False))
             stored["model"].setdefault("repeats", False)
         settings = RunSettings(**stored)
-    except (ValidationError, TypeError) as error:
+    except (ValidationError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"Run {folder.name}: its settings are not valid: {reason}."
