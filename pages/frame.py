@@ -14,7 +14,7 @@ import streamlit as st
 
 from finrec import pipeline
 from finrec.figures import comparison, conventions, formats, style, tables
-from finrec.pipeline import Run, Snapshot
+from finrec.pipeline import Run, Snapshot, keeping
 from finrec.schema import DatasetInfo, FinrecError
 from pages import settings
 
@@ -121,7 +121,8 @@ def choose() -> None:
     if session.get("model") not in ours:
         if session.get("model") not in of_model:
             _missing("model", session.get("model"))
-        session["model"] = next(iter(ours), None)
+        active = keeping.active(session["data"]) if ours else None
+        session["model"] = active if active in ours else next(iter(ours), None)
     with st.sidebar:
         if refs:
             st.selectbox("Data", refs, format_func=titles.__getitem__, key="data")

@@ -13,7 +13,7 @@ from finrec.config import RunSettings
 from finrec.figures import comparison, curves, formats, tables
 from finrec.pipeline import Snapshot
 from finrec.schema import CheckpointError, FinrecError
-from pages import frame
+from pages import frame, keeping
 
 PRESETS = {
     "quick": "to try things out",
@@ -227,6 +227,10 @@ def main() -> None:
         st.header("Under way", anchor=False)
         st.fragment(at_work, run_every=1.0 if alive else None)()
     trained()
+    run = frame.run()
+    if run is not None:
+        keeping.in_use(run)
+    keeping.exchange(run)
 
 
 frame.screen("train", main)

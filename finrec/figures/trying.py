@@ -57,7 +57,7 @@ def alike_products(found: pd.DataFrame, most: int = 10) -> pd.DataFrame:
             "Product": top[NAME].astype("str"),
             "Share": top["share"],
             "Of everybody": [formats.share(v) for v in top["everybody"]],
-            "This customer": ["has it" if h else "" for h in top["held"]],
+            "Own": ["yes" if h else "" for h in top["held"]],
         }
     )
 
