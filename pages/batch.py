@@ -13,7 +13,7 @@ from finrec.figures import formats
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
 from finrec.schema import FinrecError
-from pages import frame, kept
+from pages import frame, signing
 
 POLL_SECONDS = 2
 MOST_BYTES = 200_000_000  # larger results are fetched from the folder
@@ -142,12 +142,12 @@ def save(batch: verbs.Batch) -> None:
         )  # fmt: skip
     else:
         st.markdown(f"{formats.size(size)}; too large for the browser.", width="content")
-    st.caption(f"On the server: `{file.relative_to(config.home())}`")
+    st.markdown(f"On the server: `{file.relative_to(config.home())}`")
 
 
 def handed(batch: verbs.Batch) -> None:
     """Record that a result left the server."""
-    verbs.record("exported", run=batch.run, who=kept.who(), detail={"batch": batch.name})
+    verbs.record("exported", run=batch.run, who=signing.who(), detail={"batch": batch.name})
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from finrec import pipeline
 from finrec.figures import formats, outreach
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, settings
+from pages import frame, kept, settings, signing
 
 SNOOZES = {"Tomorrow": 1, "In a week": 7, "In a month": 30, "In three months": 91}
 ANSWERS = {
@@ -31,8 +31,8 @@ def remember(kind: str, call: dict[Any, Any], run: Run, said: str, **more: Any) 
     """Record something about a call; the page can take it back."""
     entry = uuid.uuid4().hex
     verbs.record(
-        kind, str(call["customer_id"]), str(call["product_id"]), run.id, id=entry, who=kept.who(),
-        snapshot=run.settings.snapshot, probability=float(call["probability"]),
+        kind, str(call["customer_id"]), str(call["product_id"]), run.id, id=entry,
+        who=signing.who(), snapshot=run.settings.snapshot, probability=float(call["probability"]),
         channel=CHANNEL, **more,
     )  # fmt: skip
     st.session_state["called"] = [*st.session_state.get("called", []), (entry, said)]
@@ -71,7 +71,7 @@ def take_back() -> None:
     """Take back what was just recorded."""
     with frame.told():
         for entry, _ in reversed(st.session_state.pop("called", [])):
-            verbs.undo(entry, kept.who(), "taken back on My book")
+            verbs.undo(entry, signing.who(), "taken back on My book")
 
 
 def look(call: dict[Any, Any]) -> None:
@@ -147,7 +147,7 @@ def latest() -> None:
 
 def exported(count: int, run: Run, file: str) -> None:
     """Record that a call list left the house."""
-    verbs.record("exported", run=run.id, snapshot=run.settings.snapshot, who=kept.who(),
+    verbs.record("exported", run=run.id, snapshot=run.settings.snapshot, who=signing.who(),
                  detail={"calls": count, "file": file})  # fmt: skip
 
 

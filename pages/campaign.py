@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.figures import formats, governing, outreach
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, memory
+from pages import frame, kept, memory, signing
 
 STRICTEST = {
     "ok": "only what suits without question",
@@ -196,7 +196,7 @@ def listed(plan: verbs.Plan) -> None:
         note = right.text_input("Note", key="campaign note", max_chars=500)
         if st.form_submit_button("Save this campaign", icon=":material/bookmark_add:"):
             with frame.told():
-                number = verbs.save_campaign(plan, name.strip(), kept.who(), note.strip())
+                number = verbs.save_campaign(plan, name.strip(), signing.who(), note.strip())
                 st.success(
                     f"Saved with {formats.counted(number, 'offer')}. *Saved campaigns* will show "
                     "what came of it.", icon=":material/check_circle:",
@@ -218,7 +218,7 @@ def find_reasons(plan: verbs.Plan) -> None:
 
 def exported(plan: verbs.Plan, file: str) -> None:
     """Record that a campaign's list left the house."""
-    verbs.record("exported", run=plan.run, snapshot=plan.snapshot, who=kept.who(),
+    verbs.record("exported", run=plan.run, snapshot=plan.snapshot, who=signing.who(),
                  detail={"campaign offers": len(plan.frame), "file": file})  # fmt: skip
 
 

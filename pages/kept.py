@@ -12,18 +12,13 @@ from finrec import config, pipeline
 from finrec.figures import outreach as figures
 from finrec.pipeline import outreach
 from pages import memory
+from pages.signing import who as who
 
 KINDS_OF_FILE = {
     ".xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ".csv": ("CSV", "text/csv"),
     ".parquet": ("Parquet", "application/vnd.apache.parquet"),
 }
-
-
-def who() -> str:
-    """Who uses this session, where people sign in; empty: the account that runs the app."""
-    signed_in = bool(getattr(st.user, "is_logged_in", False))
-    return str(st.user.get("email") or st.user.get("name") or "") if signed_in else ""
 
 
 def mark() -> str:

@@ -10,7 +10,7 @@ from finrec.figures import formats, governing, outreach
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import outreach as verbs
 from finrec.schema import PolicyError
-from pages import frame, kept, memory, weighing
+from pages import frame, kept, memory, signing, weighing
 
 
 def in_force(run: Run | None) -> None:
@@ -154,7 +154,7 @@ def change() -> None:
                                  max_chars=500)  # fmt: skip
             if st.button("Put in force", type="primary", key="save policy") and valid:
                 if note.strip():
-                    verbs.save_policy(text, kept.who(), note.strip())
+                    verbs.save_policy(text, signing.who(), note.strip())
                     st.session_state["policy said"] = "The policy is in force."
                     st.rerun()
                 st.warning("Say what changed; it goes into the records.")
@@ -168,7 +168,7 @@ def change() -> None:
 
 def reset() -> None:
     """Put the built-in policy in force."""
-    verbs.reset_policy(kept.who())
+    verbs.reset_policy(signing.who())
     st.session_state["policy text"] = verbs.policy_text()
     st.session_state["policy said"] = "The built-in policy is in force."
 

@@ -10,7 +10,7 @@ import streamlit as st
 from finrec.figures import formats, governing
 from finrec.pipeline import Run, Snapshot, outreach
 from finrec.schema import DataError
-from pages import frame, kept
+from pages import frame, kept, signing
 
 PERIODS = {"Any time": None, "Today": 1, "Last 7 days": 7, "Last 30 days": 30, "Last year": 365}
 MOST = 500
@@ -45,7 +45,7 @@ def sought() -> dict[str, Any]:
 
 def exported(count: int, file: str) -> None:
     """Record that records left the house."""
-    outreach.record("exported", who=kept.who(), detail={"records": count, "file": file})
+    outreach.record("exported", who=signing.who(), detail={"records": count, "file": file})
 
 
 def found(asked: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ def entry(row: Any) -> None:
             note = st.text_input("Why", key=f"undo note {row['id']}", max_chars=500)
             if st.button("Take it back", type="primary", key=f"undo {row['id']}"):
                 with frame.told():
-                    outreach.undo(str(row["id"]), kept.who(), note)
+                    outreach.undo(str(row["id"]), signing.who(), note)
                     st.rerun()
 
 
@@ -127,7 +127,7 @@ def sign_off(run: Run | None) -> None:
                 "signed_off",
                 run=run.id,
                 snapshot=run.settings.snapshot,
-                who=kept.who(),
+                who=signing.who(),
                 note=note.strip(),
             )
             st.rerun()

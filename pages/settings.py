@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from finrec.figures import conventions
+from pages import signing
 
 BUTTONS = """
 <div class="row">
@@ -27,8 +28,10 @@ button:hover { border-color: var(--st-primary-color); }
 @media print { .row { display: none; } }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 """
+# A slider's value is readable on a dark page, too.
 # On paper: the page alone, black on white, nothing to press, nothing cut at a page's end.
 PRINTED = """<style>
+[data-testid=stSliderThumbValue], [data-testid=stSliderThumbValue] p { color: inherit; }
 @media print {
   @page { margin: 14mm; }
   [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stToolbar],
@@ -84,6 +87,7 @@ def offer() -> None:
         )
         st.caption("Amounts are shown as they are in the data; nothing is converted.")
         _keep("finrec_keep_page", BUTTONS)()
+        signing.out()
     # Kept beside the widgets: what a widget holds goes when a page is left for another.
     st.session_state["convention"], st.session_state["sign"] = chosen, currency
 

@@ -50,10 +50,10 @@ def draw(run: Run) -> None:
     base, column = measured.iloc[0], weighing.quality(measured)
     tiles = st.container(horizontal=True)
     tiles.metric(formats.measure(column), formats.metric(chosen[column]),
-                 weighing.change(column, chosen[column], base[column]), border=True)  # fmt: skip
+                 weighing.change(chosen[column], base[column]), border=True)  # fmt: skip
     for gain, label in weighing.GAINS.items():
         tiles.metric(label, weighing.said(gain, chosen[gain]),
-                     weighing.change(gain, chosen[gain], base[gain]), border=True)  # fmt: skip
+                     weighing.change(chosen[gain], base[gain]), border=True)  # fmt: skip
     st.caption("Below each figure: how far it is from lists by fit alone.")
     gain = st.selectbox(
         "Set against", list(weighing.GAINS), format_func=weighing.GAINS.__getitem__, key="gain",

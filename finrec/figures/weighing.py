@@ -45,9 +45,14 @@ def said(name: str, value: float) -> str:
     return formats.share(value) if name in SHARES else formats.number(value, 2)
 
 
-def change(name: str, value: float, before: float) -> str:
-    """How far a measure moved, relative to what it was."""
-    return formats.UNKNOWN if not before else f"{formats.signed(100 * (value / before - 1), 1)}%"
+def change(value: float, before: float) -> str | None:
+    """How far a measure moved, relative to what it was; None where it did not.
+
+    With a plain hyphen for minus: Streamlit's arrow goes by it.
+    """
+    if not before or round(1000 * (value / before - 1)) == 0:
+        return None
+    return f"{formats.signed(100 * (value / before - 1), 1)}%".replace("\u2212", "-")
 
 
 def scatter(front: pd.DataFrame, gain: str, chosen: pd.Series) -> go.Figure:
@@ -88,6 +93,12 @@ def weights(row: pd.Series) -> str:
 def describe(front: pd.DataFrame, gain: str, chosen: pd.Series) -> str:
     """One sentence: what the chosen setting costs and brings against fit alone."""
     column, base = quality(front), front.iloc[0]
+    if weights(chosen) == weights(base):
+        return (
+            f"Fit alone: {formats.measure(column)} {formats.metric(base[column])}, "
+            f"{GAINS[gain].lower()} {said(gain, base[gain])}; {formats.number(len(front) - 1)} "
+            "other settings are drawn."
+        )
     return (
         f"{weights(chosen).capitalize()}: {formats.measure(column)} "
         f"{formats.metric(chosen[column])} against {formats.metric(base[column])} with fit alone, "

@@ -34,8 +34,13 @@ def test_setting_is_told_against_fit_alone() -> None:
         "Worth to the bank 0.25: NDCG@10 0.2410 against 0.2300 with fit alone, "
         "worth of hits 54.30 against 49.50."
     )
-    assert weighing.change("worth", 54.3, 49.5) == "+9.7%"
-    assert weighing.change("worth", 1.0, 0.0) == "–"
+    assert weighing.change(54.3, 49.5) == "+9.7%"
+    assert weighing.change(49.5, 54.3) == "-8.8%", "the arrow of st.metric goes by the hyphen"
+    assert weighing.change(1.0, 0.0) is None
+    assert weighing.change(1.0, 1.0) is None
+    assert weighing.describe(front(), "worth", front().iloc[0]) == (
+        "Fit alone: NDCG@10 0.2300, worth of hits 49.50; 3 other settings are drawn."
+    )
     assert weighing.said("coverage", 0.73) == "73.0%"
 
 
