@@ -85,14 +85,15 @@ def second(told: Opinion, found: Explanation) -> None:
     if agreed := trust.agreement(told.agreement):
         st.markdown(formats.markdown(agreed))
     if len(told.events):
+        cuts = told.badge.attention.cuts
         curves = {
             "By attention": told.badge.attention.curve,
             "By measured effect": told.badge.effect.curve,
         }
         frame.chart(
-            trust.deletion(curves),
+            trust.deletion(cuts, curves),
             trust.describe_deletion(curves),
-            trust.deletion_table(curves),
+            trust.deletion_table(cuts, curves),
             "deletion",
         )
     with st.expander("Each event and attribute, by three methods", icon=":material/balance:"):

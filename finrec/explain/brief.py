@@ -16,7 +16,6 @@ from finrec.explain.codes import Reason
 from finrec.explain.explanation import Explanation
 
 MOST = 3
-ORDER = ("no_events", "event", "paths", "attribute", "part")
 STYLE = (
     "@page{size:A4;margin:18mm}body{background:#fff}"
     "body{font:11pt/1.5 system-ui,'Segoe UI','Noto Sans',sans-serif;"
@@ -92,12 +91,11 @@ def brief(
 
 
 def _chosen(found: Sequence[Reason], safe: bool) -> list[Reason]:
-    """The first of each kind, in order, then seconds, up to three."""
+    """The strongest of each kind, then seconds, up to three."""
     usable = [r for r in found if r.safe or not safe]
-    first = [next((r for r in usable if r.code == c), None) for c in ORDER]
-    chosen = [r for r in first if r is not None]
-    chosen += [r for r in usable if r not in chosen]
-    return chosen[:MOST]
+    kinds = [r.code for r in usable]
+    first = [r for i, r in enumerate(usable) if r.code not in kinds[:i]]
+    return (first + [r for r in usable if r not in first])[:MOST]
 
 
 def opened(explanation: Explanation, evidence: str) -> dict[str, str]:

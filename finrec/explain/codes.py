@@ -128,8 +128,9 @@ def topic_of(text: str, topics: Mapping[str, Sequence[str]] | None = None) -> st
 
 
 def reasons(found: Found, topics: Mapping[str, Sequence[str]] | None = None) -> tuple[Reason, ...]:
-    """What speaks for an offer, what counts most of each kind first; forbidden topics left out."""
+    """What speaks for an offer, what counts most first; forbidden topics left out."""
     out = _events(found, topics) + _paths(found, topics) + _attributes(found, topics)
+    out.sort(key=lambda r: -r.strength if r.strength == r.strength else 0.0)
     if found.events.empty:
         known = tuple(f"attribute/{c}" for c in found.attributes["column"])
         ground = "attributes alone" if known else "what many customers take"

@@ -20,6 +20,7 @@ FAITHFUL = 0.05  # share of random orders that may do as well before the evidenc
 FEWEST = 4  # events; with fewer, orders are too few to tell
 NOISE = 0.02  # of the length of a product vector, added at random to try how stable an order is
 SHAKES = 5
+MOST_POINTS = 16  # of a curve over a long history
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,19 @@ class Faithfulness:
     """Deletion test of an order of events for one offer.
 
     Args:
-        curve: score after leaving out the first 0, 1, ... events of the order, float [T + 1].
+        cuts: how many events are left out at each point, int64 [P]; every number from 0 to T of
+            a short history, ``MOST_POINTS`` steps of a longer one.
+        curve: score after leaving out the first so many events of the order, float [P].
         area: mean of the curve's fall from its start; larger is better.
         random_areas: the same for random orders, float [draws].
         share_as_good: share of random orders with at least this area (the order's p-value).
         faithful: whether that share is at most ``FAITHFUL``; None with fewer than 4 events,
             where orders are too few to tell.
-        insertion: score with none, the first, the first two ... events there, float [T + 1].
+        insertion: score with only the first so many events of the order there, float [P].
         insertion_area: mean of that curve above its start; larger is better.
     """
 
+    cuts: np.ndarray
     curve: np.ndarray
     area: float
     random_areas: np.ndarray
@@ -102,17 +106,19 @@ def tests(
     count = len(orders[named[0]])
     tried = [np.asarray(orders[n]) for n in named]
     tried += [rng.permutation(count) for _ in range(draws)]
-    sets = [tuple(map(int, o[:n])) for o in tried for n in range(count + 1)]
-    sets += [tuple(map(int, o[n:])) for o in tried[: len(named)] for n in range(count + 1)]
+    cuts = np.unique(np.linspace(0, count, min(count, MOST_POINTS) + 1).round().astype(np.int64))
+    sets = [tuple(map(int, o[:n])) for o in tried for n in cuts]
+    sets += [tuple(map(int, o[n:])) for o in tried[: len(named)] for n in cuts]
     kept = list(dict.fromkeys(tuple(sorted(s)) for s in sets))  # orders share many sets
     value = dict(zip(kept, offer.without(customer, kept), strict=True))
-    curves = np.array([value[tuple(sorted(s))] for s in sets]).reshape(-1, count + 1)
+    curves = np.array([value[tuple(sorted(s))] for s in sets]).reshape(-1, len(cuts))
     falls = (curves[:, :1] - curves).mean(1)
     random = falls[len(named) : len(tried)]
     out = {}
     for i, name in enumerate(named):
         share = float((1 + (random >= falls[i] - 1e-9).sum()) / (1 + draws))
         out[name] = Faithfulness(
+            cuts,
             curves[i],
             float(falls[i]),
             random,

@@ -35,20 +35,24 @@ def paths(
         smallest: a group of other customers smaller than this is hidden.
 
     Returns:
-        One row a product: id (of the edge, ``product>offer``), product_id, name, weight (of the
-        walks), share of all walks to the offer, effect (how much the score falls when these
-        paths are not counted, exact), customers (who have both; 0 when the group is hidden).
+        One row a product whose paths count or whose group is large enough: id (of the edge,
+        ``product>offer``), product_id, name, weight (of the walks), share of all walks to the
+        offer, effect (how much the score falls when these paths are not counted, exact),
+        customers (who have both; 0 when the group is hidden).
         Empty without a graph.
     """
-    if scorer.given.paths is None or events.empty:
+    if scorer.given.graph is None or events.empty:
         return pd.DataFrame(columns=COLUMNS)
     own = events["index"].to_numpy(dtype=np.int64)
     weights = variants.path_weights(scorer, own, offer)
     found = pd.DataFrame({"product": own, "weight": weights}).groupby("product")["weight"].sum()
-    found = found[(found > 0) & (found.index != offer)].sort_values(ascending=False)[:MOST]
+    found = found[found.index != offer]
+    together = customers_with(training, offer, [int(p) for p in found.index])
+    shown = [together[int(p)] if together[int(p)] >= smallest else 0 for p in found.index]
+    order = np.lexsort((-np.array(shown), -found.to_numpy()))
+    found = found.iloc[[i for i in order if found.iloc[i] > 0 or shown[i]][:MOST]]
     if found.empty:
         return pd.DataFrame(columns=COLUMNS)
-    together = customers_with(training, offer, [int(p) for p in found.index])
     table = scorer.given.catalogue.table
     ids, names = (table[c].to_numpy(dtype=object) for c in (PRODUCT, NAME))
     whole = variants.path_score(scorer, own, offer)
@@ -58,7 +62,7 @@ def paths(
             PRODUCT: ids[p],
             NAME: names[p],
             "weight": weight,
-            "share": weight / weights.sum(),
+            "share": weight / weights.sum() if weights.sum() else 0.0,
             "effect": whole - variants.path_score(scorer, own, offer, (p,)),
             "customers": together[p] if together[p] >= smallest else 0,
         }

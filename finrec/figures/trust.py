@@ -20,18 +20,19 @@ PAIR_WORDS = {
 }
 
 
-def deletion(curves: Mapping[str, np.ndarray]) -> go.Figure:
+def deletion(cuts: np.ndarray, curves: Mapping[str, np.ndarray]) -> go.Figure:
     """The score while events are left out one after another; a line an order.
 
     Args:
-        curves: by label, each [T + 1], from the score with all events.
+        cuts: how many are left out at each point, [P].
+        curves: by label, each [P], from the score with all events.
     """
     figure = go.Figure()
     looks = ((ORANGE, "solid"), (BLUE, "dash"), (GREEN, "dot"))
     for (label, values), (colour, dash) in zip(curves.items(), looks, strict=False):
         figure.add_trace(
             go.Scatter(
-                x=list(range(len(values))),
+                x=cuts,
                 y=values,
                 name=label,
                 mode="lines+markers",
@@ -44,10 +45,9 @@ def deletion(curves: Mapping[str, np.ndarray]) -> go.Figure:
     return styled(figure, 280, showlegend=True)
 
 
-def deletion_table(curves: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def deletion_table(cuts: np.ndarray, curves: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """The same, a row a number of events left out."""
-    count = len(next(iter(curves.values())))
-    return pd.DataFrame({"Events left out": range(count), **curves})
+    return pd.DataFrame({"Events left out": cuts, **curves})
 
 
 def describe_deletion(curves: Mapping[str, np.ndarray]) -> str:
@@ -131,8 +131,10 @@ def describe_paths(paths: pd.DataFrame, name: str) -> str:
     said = f"You → {top['name']} → {group} → {name}"
     if len(paths) == 1:
         said += ", the only path there is."
-    else:
+    elif top["share"] > 0:
         said += f": {formats.share(float(top['share']), 0)} of the weight of all paths."
+    else:
+        said += "."
     if not (paths["effect"].abs() > 0).any():
         said += " This model does not count paths in its score."
     return said

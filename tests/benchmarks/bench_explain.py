@@ -65,6 +65,7 @@ def spread(seconds: list[float]) -> dict[str, float]:
     return {
         "median": round(float(np.median(seconds)), 3),
         "p95": round(float(np.quantile(seconds, 0.95)), 3),
+        "most": round(max(seconds), 3),
     }
 
 

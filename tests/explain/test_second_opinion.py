@@ -141,3 +141,16 @@ def test_attention_of_a_long_history_is_summed_by_product_and_year(fitted):
     by_year = attention.grouped(shares, found.events, "year").set_index("group")["share"]
     in_2023 = shares[1:][(found.events["time"].dt.year == 2023).to_numpy()].sum()
     assert by_year.get("2023", 0.0) == pytest.approx(in_2023, abs=1e-5)
+
+
+def test_curves_of_long_histories_have_fewer_points_and_both_ends(fitted, monkeypatch):
+    scorer, histories = fitted
+    one = histories.take([int(np.argmax(histories.lengths))])
+    count = len(one.products)
+    rng = np.random.default_rng(0)
+    full = faithfulness.deletion(scorer, one, 3, np.arange(count), rng)
+    assert full.cuts.tolist() == list(range(count + 1))
+    monkeypatch.setattr(faithfulness, "MOST_POINTS", 3)
+    few = faithfulness.deletion(scorer, one, 3, np.arange(count), rng)
+    assert len(few.cuts) == 4 and few.cuts[0] == 0 and few.cuts[-1] == count
+    np.testing.assert_allclose(few.curve, full.curve[few.cuts], atol=1e-5)
