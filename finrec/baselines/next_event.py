@@ -1,7 +1,7 @@
 """What networks over ids share: each event is foretold from those before, with a full softmax.
 
 Logits are cosines times a constant, as in CORE (Hou et al., 2022): on Amazon Beauty that learned
-in four passes what plain dot products had not after ten.
+faster than plain dot products did.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class NextEventNetwork(nn.Module):
     def logits(self, states: Tensor) -> Tensor:
         """Scores of all products, [S, N]."""
         directions = F.normalize(self.products.weight[:-1], dim=-1)
-        return SHARPNESS * F.normalize(states, dim=-1) @ directions.T
+        return (SHARPNESS * F.normalize(states, dim=-1)) @ directions.T
 
 
 class NextEvent:
@@ -119,7 +119,8 @@ class NextEvent:
             for rows in sequences.bucketed(lengths, self.batch, rng):
                 products, counts = padded(known, rows)
                 real = torch.arange(products.shape[1]) < counts[:, None]
-                states = network(products, counts)[:, :-1][real]
+                # The last event is foretold and not read: the latest state learns to answer.
+                states = network(products[:, :-1], counts - 1)[real]
                 loss = F.cross_entropy(network.logits(states), products[real])
                 optimizer.zero_grad()
                 loss.backward()

@@ -27,7 +27,7 @@ class _Network(NextEventNetwork):
 
     def forward(self, products: Tensor, lengths: Tensor) -> Tensor:
         x = self.tokens(products)
-        # Places count back from the latest event, as with the original's padding in front.
+        # Places count back from the latest state, as with the original's padding in front.
         back = (lengths[:, None] - torch.arange(x.shape[1])).clamp(min=0)
         mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
         x = self.dropout(x + self.places(back))

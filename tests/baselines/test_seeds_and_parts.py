@@ -212,3 +212,39 @@ def test_boosting_ranks_candidates_alone_in_a_large_catalogue(small_dataset, mon
     cut = split(small_dataset)
     scores = Boosting(trees=20).fit(cut.test, cut).score(cut.test.cases.customers)
     assert ((scores > -50).sum(1) == 5).all()
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec"])
+def test_what_is_asked_in_scoring_is_what_was_learned(name, small_dataset):
+    """The state that learned to foretell the last event is the one that scores without it."""
+    cut = split(small_dataset)
+    method = METHODS[name].build({"epochs": 1}).fit(cut.test, cut)
+    network = method.network.eval()
+    customers = cut.test.cases.customers
+    customers = customers.take(np.flatnonzero(customers.lengths > 2)[:5])
+    products, counts = padded(customers, np.arange(5))
+    with torch.inference_mode():
+        states = network(products[:, :-1], counts - 1)
+        learned = network.logits(states[torch.arange(5), counts - 1]).numpy()
+    kept = np.arange(len(customers.products)) != (customers.offsets[1:] - 1)[customers.rows()]
+    shorter = replace(
+        customers,
+        offsets=customers.offsets - np.arange(6),
+        **{
+            field: getattr(customers, field)[kept]
+            for field in ("products", "kinds", "times", "amounts")
+        },
+    )
+    np.testing.assert_allclose(method.score(shorter), learned, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gru4rec"])
+def test_no_state_reads_what_comes_later(name, small_dataset):
+    cut = split(small_dataset)
+    network = METHODS[name].build({"epochs": 1}).fit(cut.test, cut).network.eval()
+    one = torch.tensor([[1, 2, 3, 4]])
+    two = torch.tensor([[1, 2, 7, 8]])
+    with torch.inference_mode():
+        first, second = network(one, torch.tensor([4])), network(two, torch.tensor([4]))
+    torch.testing.assert_close(first[:, :3], second[:, :3])
+    assert not torch.allclose(first[:, 3:], second[:, 3:])
