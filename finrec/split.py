@@ -125,24 +125,22 @@ def _dates(dataset: Dataset) -> tuple[pd.Timestamp, pd.Timestamp]:
     if len(dataset.info.split) == 2:
         first, second = dataset.info.split
         return pd.Timestamp(first), pd.Timestamp(second)
-    # No dates given: the last tenth of events is test, the tenth before it validation.
-    times = dataset.events[TIME].sort_values()
-    if len(times) < 10 or times.iloc[0] == times.iloc[-1]:
+    # No dates given: the last tenth of events is test, the tenth before it validation, moved so
+    # that each has a date of its own however few dates there are.
+    times = dataset.events[TIME].dt.normalize()
+    taken = times[~dataset.events[KIND].isin([DROPPED, HELD])]
+    dates = np.unique(taken[taken > times.min()].to_numpy())  # something is known before each
+    if len(times) < 10 or len(dates) < 2:
         raise DataError(
             f"{dataset.info.name} has {len(times)} events on too few dates to split by time; "
-            "a split needs at least ten events on at least three dates."
+            "a split needs at least ten events, and products taken on two dates after the first. "
+            "Give more months, or choose leaving one out (R1)."
         )
-    cuts = [times.iloc[int(len(times) * share)].normalize() for share in (0.8, 0.9)]
-    dates = np.sort(times.dt.normalize().unique())
-    later = [d for d in dates if d > dates[0]]
-    valid = max(cuts[0], pd.Timestamp(later[0]))
-    after = [d for d in dates if d > valid]
-    if not after:
-        raise DataError(
-            f"{dataset.info.name} has events on {len(dates)} dates only; a split by time needs "
-            "at least three."
-        )
-    return valid, max(cuts[1], pd.Timestamp(after[0]))
+    ordered = np.sort(taken.to_numpy())
+    cuts = [ordered[int(len(ordered) * share)] for share in (0.8, 0.9)]
+    valid = min(max(cuts[0], dates[0]), dates[-2])
+    test = max(cuts[1], dates[dates > valid][0])
+    return pd.Timestamp(valid), pd.Timestamp(test)
 
 
 def leave_one_out(dataset: Dataset) -> Split:

@@ -175,9 +175,10 @@ def _info(mapping: Mapping, receipt: Receipt, tables: Path, dated: bool) -> Data
     events = pq.read_table(tables / "events.parquet", columns=[CUSTOMER, PRODUCT, TIME, KIND])
     frame = events.to_pandas()
     taken = frame[frame[KIND] != "held"]
-    days = taken[TIME].nunique()
-    protocol: Protocol = "R2" if dated and days >= 3 else "R1"
     acquired = taken[taken[KIND] == ACQUIRED]
+    # By time needs products taken on two dates after the first of all.
+    days = acquired.loc[acquired[TIME] > frame[TIME].min(), TIME].dt.normalize().nunique()
+    protocol: Protocol = "R2" if dated and days >= 2 and len(frame) >= 10 else "R1"
     again = mapping.repeatable
     if again is None:
         again = bool(acquired.duplicated([CUSTOMER, PRODUCT]).any()) or "dropped" in set(

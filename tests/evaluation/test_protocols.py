@@ -8,7 +8,7 @@ import pytest
 
 from finrec.baselines.popularity import Popularity
 from finrec.evaluation import pointwise, protocols
-from finrec.schema import CUSTOMER, ORDER, PRODUCT, TIME
+from finrec.schema import CUSTOMER, ORDER, PRODUCT, TIME, DataError
 from finrec.split import leave_one_out, split
 
 
@@ -119,3 +119,22 @@ def test_leave_one_out_holds_out_the_last_two_events_of_each(small_dataset):
             seen = cut.catalogue.ids[fold.cases.customers.take([i]).products].tolist()
             assert seen == expected[:place]
     assert len(cut.valid.train) == len(events) - 2 * len(cut.test.cases)
+
+
+@pytest.mark.parametrize("months", [3, 4, 5, 9, 24])
+def test_few_months_still_give_three_parts(small_dataset, months):
+    rng = np.random.default_rng(months)
+    ids = small_dataset.customers[CUSTOMER].to_numpy()
+    rows = [
+        (ids[i % len(ids)], f"P{rng.integers(1, 13):02d}", pd.Timestamp(2023, 1, 28)
+         + pd.DateOffset(months=m), "held" if m == 0 else "acquired", np.nan, m)
+        for m in range(months)
+        for i in range(40)
+    ]  # fmt: skip
+    events = pd.DataFrame(rows, columns=[CUSTOMER, PRODUCT, TIME, "kind", "amount", ORDER])
+    cut = split(replace(small_dataset, info=replace(small_dataset.info, split=()), events=events))
+    assert len(cut.valid.train) and len(cut.valid.cases) and len(cut.test.cases)
+    assert cut.valid.until < cut.test.until <= events[TIME].max()
+    with pytest.raises(DataError, match="two dates after the first"):
+        few = events[events[ORDER] < 2]
+        split(replace(small_dataset, info=replace(small_dataset.info, split=()), events=few))
