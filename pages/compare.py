@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.config import PARTS
 from finrec.figures import comparison, formats, tables
 from finrec.pipeline import Run, Snapshot
-from pages import answers, frame
+from pages import answers, frame, why
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
@@ -134,6 +134,7 @@ def main() -> None:
     protocol = ranking(picked, snapshot)
     ablation(picked, protocol)
     answers.draw(picked)
+    why.model_report(frame.run() or picked[0])
     st.header("Models", anchor=False)
     frame.show(tables.runs(picked), "compared models", "Models compared")
 

@@ -200,7 +200,8 @@ def rank(found: WhyNot) -> str:
 
 def model_report(run: Run) -> None:
     """Whether a model's evidence is faithful, over many customers; measured when asked for."""
-    st.subheader("Is its evidence faithful?", anchor=False)
+    st.header("Is the evidence that is shown faithful?", anchor=False)
+    st.caption(formats.markdown(f"Model {run.id}, chosen in the sidebar."))
     kept = explaining.faithful(run.id)
     if kept is None:
         st.markdown("Not measured yet for this model. It takes about a minute.")
@@ -213,6 +214,7 @@ def model_report(run: Run) -> None:
                 held.recommender, 200, lambda done, of: bar.progress(done / of, f"{done} of {of}")
             )
         bar.empty()
+        st.rerun()
     if not kept["customers"]:
         st.markdown(formats.markdown(kept["sentence"]))
         return

@@ -57,3 +57,15 @@ def test_why_not_tells_score_held_eligibility_and_suitability_apart(
     assert explaining.why_not(recommender, customer, held, 5).held in text
     app.text_input(key="why not text").set_value("no such product").run()
     assert any("No product's name holds" in w.value for w in app.warning)
+
+
+def test_a_models_faithfulness_is_measured_when_asked_for(
+    screen: Screen, trained: list[Any]
+) -> None:
+    app = screen("compare")
+    run = str(app.session_state["model"])
+    assert explaining.faithful(run) is None and "Not measured yet" in said(app)
+    app.button(key=f"faithful {run}").click().run(timeout=120)
+    kept = explaining.faithful(run)
+    assert kept is not None and kept["run"] == run
+    assert kept["sentence"] in said(app) and "Not measured yet" not in said(app)
