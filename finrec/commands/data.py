@@ -27,6 +27,9 @@ def ingest(
         Path | None, typer.Option(help="What your columns mean, as `propose --out` wrote it.")
     ] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Take the proposed meaning.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Option of a source, for example core=10.")
+    ] = None,
     as_json: screen.Json = False,
 ) -> None:
     """Read a source's files, or your own, and keep them as an immutable snapshot."""
@@ -41,10 +44,17 @@ def ingest(
             f"{dataset} takes one folder or file; several files, --mapping and --auto go with "
             "`ingest uploaded`."
         )
-    made = pipeline.ingest(dataset, given[0] if given else None)
+    made = pipeline.ingest(dataset, given[0] if given else None, _options(set_ or []))
     found = {"snapshot": made.ref, "rows": dict(made.rows), "title": made.info.title}
     rows = ", ".join(f"{count:,} {name}" for name, count in made.rows.items())
     screen.say(as_json, found, f"{made.ref}: {made.info.title}; {rows}.")
+
+
+def _options(given: list[str]) -> dict[str, str]:
+    for one in given:
+        if "=" not in one:
+            raise DataError(f"--set {one}: write NAME=VALUE, for example core=10.")
+    return dict(one.split("=", 1) for one in given)
 
 
 def _ingest_own(files: list[Path], mapping: Path | None, auto: bool, as_json: bool) -> None:

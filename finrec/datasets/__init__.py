@@ -7,11 +7,16 @@ files may be too large for memory also has ``stage(path, folder) -> Staged | Non
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from finrec.schema import DataError, Dataset, Staged
+
+_YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def sources() -> dict[str, str]:
@@ -24,25 +29,60 @@ def sources() -> dict[str, str]:
     return found
 
 
-def load(source: str, path: Path | None) -> Dataset:
+def load(source: str, path: Path | None, options: Mapping[str, str] | None = None) -> Dataset:
     """Read a source's files into memory.
+
+    Args:
+        source: its name.
+        path: folder or file.
+        options: of that source's ``load``, as text, for example ``core``.
 
     Raises:
         DataError: for an unknown source, a missing path, or files that can't be used.
     """
-    loaded: Dataset = _module(source, path).load(path)
+    module = _module(source, path)
+    loaded: Dataset = module.load(path, **_chosen(source, module, options or {}))
     return loaded
 
 
-def stage(source: str, path: Path | None, folder: Path) -> Staged | Dataset:
+def stage(
+    source: str, path: Path | None, folder: Path, options: Mapping[str, str] | None = None
+) -> Staged | Dataset:
     """Read a source's files, those of a large source into ``folder`` (empty) and not into memory.
+
+    Args:
+        source: its name.
+        path: folder or file.
+        folder: where large tables go.
+        options: as in :func:`load`.
 
     Raises:
         DataError: for an unknown source, a missing path, or files that can't be used.
     """
     module = _module(source, path)
     staged: Staged | None = module.stage(path, folder) if hasattr(module, "stage") else None
-    return load(source, path) if staged is None else staged
+    return load(source, path, options) if staged is None else staged
+
+
+def _chosen(source: str, module: ModuleType, options: Mapping[str, str]) -> dict[str, Any]:
+    """Options as the types that the source's ``load`` gives them by its defaults."""
+    known = {
+        name: type(p.default)
+        for name, p in inspect.signature(module.load).parameters.items()
+        if isinstance(p.default, int | bool)
+    }
+    found: dict[str, Any] = {}
+    for name, text in options.items():
+        if name not in known:
+            raise DataError(
+                f"{source} has no option {name!r}; it has {', '.join(known) or 'none'}."
+            )
+        try:
+            found[name] = _YES_NO[text.lower()] if known[name] is bool else int(text)
+        except (KeyError, ValueError) as error:
+            kind = "true or false" if known[name] is bool else "a whole number"
+            raise DataError(f"{name}={text}: give {kind}.") from error
+    return found
 
 
 def _module(source: str, path: Path | None) -> ModuleType:

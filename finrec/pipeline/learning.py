@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,14 +34,17 @@ Progress = Callable[[dict[str, Any]], None]
 RECENT_DAYS = 90.0
 
 
-def ingest(source: str, path: Path | None = None) -> Snapshot:
-    """Read a source's files and keep them as a snapshot."""
+def ingest(
+    source: str, path: Path | None = None, options: Mapping[str, str] | None = None
+) -> Snapshot:
+    """Read a source's files and keep them as a snapshot; ``options`` are those of the source."""
     files: list[Path] = []
     with store.staging() as folder:
-        dataset = datasets.stage(source, path, folder)
+        dataset = datasets.stage(source, path, folder, options)
         if path is not None:
             files = sorted(path.iterdir()) if path.is_dir() else [path]
-        return store.write(dataset, {"source": source, "files": store.file_lineage(files)})
+        lineage = {"source": source, "files": store.file_lineage(files)}
+        return store.write(dataset, lineage | ({"options": dict(options)} if options else {}))
 
 
 def snapshots() -> list[Snapshot]:

@@ -94,3 +94,13 @@ def test_ratings_of_the_five_core_are_their_own_core(real_data: Path, tmp_path: 
     )
     found = validated(amazon.load(tmp_path / "ratings_Beauty.csv", core=5))
     assert len(found.events) == 198_502
+
+
+def test_the_core_is_an_option_of_the_command(home, tmp_path):
+    from tests.test_cli import last_json
+
+    rows = [f"A{c},P{p},5.0,{1_400_000_000 + 86_400 * (3 * c + p)}" for c in range(6) for p in range(3)]  # fmt: skip # noqa: E501
+    file = tmp_path / "ratings_Beauty.csv"
+    file.write_text("\n".join([*rows, "B,P0,1.0,1400000000"]) + "\n")
+    assert last_json("ingest", "amazon", file, "--set", "core=3")["rows"]["events"] == 18
+    assert last_json("ingest", "amazon", file, "--set", "core=1")["rows"]["events"] == 19
