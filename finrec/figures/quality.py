@@ -64,7 +64,7 @@ def missing(quality: Quality) -> tuple[go.Figure, str]:
     figure.update_xaxes(tickformat=".0%", range=[0, 1], title="Share of rows without a value")
     figure.update_yaxes(autorange="reversed")
     words = f"{names.iloc[0]} lacks a value in {formats.share(gaps['missing'].iloc[0], 1)} of rows."
-    return styled(figure, 90 + 24 * len(gaps)), f"Columns with gaps. {words}"
+    return styled(figure, 130 + 24 * len(gaps)), f"Columns with gaps. {words}"
 
 
 def months(quality: Quality) -> tuple[go.Figure, str]:
