@@ -35,9 +35,8 @@ def load(run: str) -> Recommender:
             f"Run {found.id} needs the snapshot {found.settings.snapshot}, which is not here; "
             "ingest the same data again."
         ) from error
-    dataset = snapshot.load()
     device = fit.device_of(found.settings) if found.settings.device != "cuda" else None
-    return Recommender(found, snapshot, dataset, found.scorer(device))
+    return Recommender(found, snapshot, found.scorer(device))
 
 
 def recommend(run: str, customers: Sequence[str] | None, k: int = 10) -> pd.DataFrame:

@@ -217,7 +217,7 @@ def _as_of(recommender: Recommender, ref: str) -> Recommender:
         snapshot = store.find(ref)
     except DataError:
         return recommender
-    return replace(recommender, snapshot=snapshot, dataset=snapshot.load())
+    return replace(recommender, snapshot=snapshot)
 
 
 def _decisions(recommender: Recommender, since: pd.Timestamp | None) -> tuple[pd.DataFrame, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,31 @@ SMALLEST = 10  # customers; a smaller group is not shown, so that it tells of no
 MOST_ASKED = 10_000  # customers that a product is held against; more are drawn evenly
 MOST_VALUES = 12  # of a column by which customers are grouped
 AGE_BANDS = (18, 25, 35, 45, 55, 65, 75)
-# What a customer has: the last of these events of each product counts.
-_HAS = """
-    SELECT customer_id, product_id FROM (
-        SELECT customer_id, product_id, kind, row_number() OVER (
-            PARTITION BY customer_id, product_id ORDER BY time DESC, "order" DESC) AS place
-        FROM events WHERE {where} kind IN ('acquired', 'held', 'dropped', 'traded', 'rated')
-    ) WHERE place = 1 AND kind <> 'dropped'
-"""
+HAVE = "('acquired', 'held', 'dropped', 'traded', 'rated')"  # events that say what is had
+
+
+@lru_cache(maxsize=32)
+def _dropped(ref: str) -> bool:
+    """Whether anything is ever given up in a snapshot, which never changes."""
+    found = snapshots.find(ref).query("SELECT 1 FROM events WHERE kind = 'dropped' LIMIT 1")
+    return not found.empty
+
+
+def _has(ref: str, where: str = "") -> str:
+    """SQL of what customers have: customer_id, product_id, once a pair.
+
+    Args:
+        ref: of the snapshot.
+        where: a condition on events, with AND behind it.
+    """
+    chosen = f"FROM events WHERE {where} kind IN {HAVE}"
+    if not _dropped(ref):
+        return f"SELECT DISTINCT customer_id, product_id {chosen}"
+    last = 'arg_max(kind, struct_pack(at := time, place := "order"))'
+    return (
+        f"SELECT customer_id, product_id {chosen} GROUP BY customer_id, product_id "
+        f"HAVING {last} <> 'dropped'"
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Companions:
 def catalogue(snapshot: str) -> pd.DataFrame:
     """All products with the number of customers that have each, most first."""
     return snapshots.find(snapshot).query(
-        f"WITH has AS ({_HAS.format(where='')}), n AS (SELECT product_id, count(*) AS customers "
+        f"WITH has AS ({_has(snapshot)}), n AS (SELECT product_id, count(*) AS customers "
         "FROM has GROUP BY 1) SELECT p.product_id, p.name, coalesce(n.customers, 0) AS customers "
         "FROM products p LEFT JOIN n USING (product_id) ORDER BY customers DESC, p.product_id"
     )
@@ -89,7 +107,7 @@ def product(snapshot: str, name: str) -> ProductView:
         raise DataError(f"Product {name!r} is not in {data.ref}; check the id.")
     told = {str(k): (None if pd.isna(v) else v) for k, v in row.iloc[0].to_dict().items()}
     holders = data.query(
-        f"SELECT count(*) AS n FROM ({_HAS.format(where='product_id = ? AND')})", [name]
+        f"SELECT count(*) AS n FROM ({_has(data.ref, 'product_id = ? AND')})", [name]
     )
     trend = data.query(
         "WITH taken AS (SELECT date_trunc('month', time) AS month, count(DISTINCT customer_id) "
@@ -136,7 +154,7 @@ def holders(snapshot: str, name: str, by: str) -> pd.DataFrame:
         raise DataError(f"Customers can't be grouped by {by!r}; choose another column.")
     data = snapshots.find(snapshot)
     found = data.query(
-        f"WITH has AS ({_HAS.format(where='product_id = ? AND')}) SELECT {_group(by)} AS grp, "
+        f"WITH has AS ({_has(data.ref, 'product_id = ? AND')}) SELECT {_group(by)} AS grp, "
         "count(h.customer_id) AS holders, count(*) AS customers FROM customers c "
         "LEFT JOIN has h USING (customer_id) GROUP BY 1 ORDER BY 1",
         [name],
@@ -167,24 +185,19 @@ def companions(snapshot: str, name: str, most: int = 10) -> Companions:
         DataError: when the snapshot has no such product.
     """
     data = snapshots.find(snapshot)
-    pairs = data.query(
+    top = data.query(
         f"""
-        WITH has AS ({_HAS.format(where="")}),
-        ours AS (SELECT customer_id FROM has WHERE product_id = ?),
-        top AS (SELECT h.product_id, count(*) AS n FROM has h JOIN ours USING (customer_id)
-                WHERE h.product_id <> ? GROUP BY 1 HAVING count(*) >= {SMALLEST}
-                ORDER BY n DESC, 1 LIMIT ?),
-        chosen AS (SELECT product_id FROM top UNION SELECT ?),
-        kept AS (SELECT has.* FROM has JOIN chosen USING (product_id))
-        SELECT a.product_id AS source, b.product_id AS target, count(*) AS customers
-        FROM kept a JOIN kept b USING (customer_id) WHERE a.product_id <= b.product_id
-        GROUP BY 1, 2 HAVING count(*) >= {SMALLEST} OR a.product_id = b.product_id
+        WITH ours AS ({_has(data.ref, "product_id = ? AND")}),
+        theirs AS (SELECT * FROM events SEMI JOIN ours USING (customer_id)),
+        has AS ({_has(data.ref).replace("FROM events", "FROM theirs")})
+        SELECT product_id, count(*) AS n FROM has WHERE product_id <> ? GROUP BY 1
+        HAVING count(*) >= {SMALLEST} ORDER BY n DESC, 1 LIMIT ?
         """,
-        [name, name, most, name],
+        [name, name, most],
     )
-    own = pairs[pairs["source"] == pairs["target"]].set_index("source")["customers"]
+    ids = [name, *map(str, top[PRODUCT])]
+    own, edges = _pairs(data, ids)
     total = int(data.query("SELECT count(*) AS n FROM customers")["n"].iloc[0])
-    edges = pairs[pairs["source"] != pairs["target"]].reset_index(drop=True)
     alone = own.reindex(edges["source"]).to_numpy() * own.reindex(edges["target"]).to_numpy()
     edges["lift"] = edges["customers"] * max(total, 1) / np.maximum(alone, 1)
     names = data.query("SELECT product_id, name FROM products").set_index(PRODUCT)[NAME]
@@ -194,6 +207,29 @@ def companions(snapshot: str, name: str, most: int = 10) -> Companions:
     nodes = pd.DataFrame({PRODUCT: ids, NAME: names.reindex(ids).to_numpy()})
     nodes["customers"] = own.reindex(ids).fillna(0).astype(int).to_numpy()
     return Companions(nodes, edges)
+
+
+def _pairs(data: snapshots.Snapshot, ids: list[str]) -> tuple[pd.Series, pd.DataFrame]:
+    """Customers of each product, and of each pair of products that ten or more have.
+
+    Each customer becomes one number whose bits say which of the products they have, so that one
+    pass over the events answers for all pairs.
+    """
+    listed = pd.Index(ids)
+    masks = data.query(
+        f"WITH has AS ({_has(data.ref, 'product_id IN (SELECT unnest(?)) AND')}), "
+        "own AS (SELECT customer_id, bit_or(1::BIGINT << (list_position(?, product_id) - 1)) "
+        "AS mask FROM has GROUP BY customer_id) "
+        "SELECT mask, count(*) AS customers FROM own GROUP BY mask",
+        [ids, ids],
+    )
+    bits = (masks["mask"].to_numpy(np.int64)[:, None] >> np.arange(len(ids))) & 1
+    both = (bits * masks["customers"].to_numpy(np.int64)[:, None]).T @ bits
+    left, right = np.nonzero(np.triu(both >= SMALLEST, 1))
+    edges = pd.DataFrame(
+        {"source": listed[left], "target": listed[right], "customers": both[left, right]}
+    )
+    return pd.Series(np.diag(both), index=listed), edges
 
 
 def asked(recommender: Recommender) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
@@ -17,6 +19,8 @@ from finrec.split import next_moment, split
 from finrec.training import calibrate
 from finrec.training.assemble import FusedScorer
 from finrec.training.runs import Run
+
+FEW = 256  # customers that are looked up on disk; for more the tables are read
 
 
 def offerable(customers: Cohort, n_products: int, repeatable: bool) -> np.ndarray:
@@ -31,15 +35,18 @@ class Recommender:
 
     Args:
         run: settings, metrics, provenance.
-        snapshot: data it was trained on.
-        dataset: the snapshot in memory.
+        snapshot: data it was trained on; a few customers are looked up in it on disk.
         scorer: the network.
     """
 
     run: Run
     snapshot: Snapshot
-    dataset: Dataset
     scorer: FusedScorer
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The snapshot in memory, read when something first asks for all of it."""
+        return self.snapshot.load()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -49,9 +56,17 @@ class Recommender:
     @cached_property
     def known(self) -> frozenset[str]:
         """Customers of the snapshot, with or without events."""
-        return frozenset(self.dataset.customers[CUSTOMER]) | frozenset(
-            self.dataset.events[CUSTOMER]
+        found = self.snapshot.query(
+            "SELECT customer_id FROM customers UNION SELECT customer_id FROM events"
         )
+        return frozenset(map(str, found[CUSTOMER]))
+
+    @cached_property
+    def now(self) -> pd.Timestamp:
+        """The moment of recommendation: the next after the last event of anybody."""
+        days = self.snapshot.query("SELECT DISTINCT CAST(time AS DATE) AS day FROM events")["day"]
+        last = self.snapshot.query("SELECT max(time) AS last FROM events")["last"].iloc[0]
+        return next_moment(pd.to_datetime(days), pd.Timestamp(last) + pd.Timedelta(days=1))
 
     @cached_property
     def training(self) -> Cohort:
@@ -66,15 +81,43 @@ class Recommender:
         Raises:
             DataError: when the snapshot knows one of them not at all.
         """
+        if len(ids) <= FEW:
+            events, customers = self._looked_up(ids)
+            known: Container[str] = {*events[CUSTOMER], *customers[CUSTOMER]}
+        else:
+            events, customers = self.dataset.events, self.dataset.customers
+            known = self.known
         for customer in ids:
-            if customer not in self.known:
+            if customer not in known:
                 raise DataError(
                     f"Customer {customer!r} is not in {self.snapshot.ref}; check the id or ingest "
                     "data that holds this customer."
                 )
-        times = self.dataset.events[TIME]
-        now = next_moment(times, times.max() + pd.Timedelta(days=1))
-        return cohort(ids, self.dataset.events, self.dataset.customers, self.catalogue, now)
+        return cohort(ids, events, customers, self.catalogue, self.now)
+
+    def _looked_up(self, ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Events and attributes of a few customers, with the types that the tables have."""
+        asked = [list(map(str, ids))]
+        tables = []
+        for name in ("events", "customers"):
+            found = self.snapshot.query(
+                f"SELECT * FROM {name} WHERE customer_id IN (SELECT unnest(?))", asked
+            )
+            kinds = self._types[name]
+            tables.append(found.astype({c: kinds[c] for c in found.columns}))
+        return tables[0], tables[1]
+
+    @cached_property
+    def _types(self) -> dict[str, dict[str, Any]]:
+        return {
+            name: dict(
+                pq.read_schema(self.snapshot.path / f"{name}.parquet")
+                .empty_table()
+                .to_pandas()
+                .dtypes
+            )
+            for name in ("events", "customers")
+        }
 
     def offerable(self, customers: Cohort) -> np.ndarray:
         """What may be offered by the data alone, bool [B, N]."""
