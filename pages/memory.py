@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from finrec import pipeline
-from finrec.pipeline import CustomerView, Explanation, Recommender
+from finrec.pipeline import CustomerView, Explanation, Recommender, explaining
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def explanation(run: str, snapshot: str, customer: str, product: str) -> Explana
     """Why a product is offered to a customer."""
     held = loaded(run)
     with held.lock:
-        return pipeline.explain(held.recommender, customer, product)
+        return explaining.explain(held.recommender, customer, product)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

@@ -77,7 +77,7 @@ def agreement(found: Mapping[str, float]) -> str:
 
 
 def opinions(events: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
-    """Events and attributes with attention, measured effect and integrated gradients."""
+    """Events and attributes by three methods, those of the largest measured effect first."""
     rows = pd.DataFrame(
         {
             "What": [
@@ -88,7 +88,7 @@ def opinions(events: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
             "Score falls without it by": events["effect"].astype(float).to_numpy(),
             "Integrated gradients": events["gradients"].astype(float).to_numpy(),
         }
-    ).iloc[::-1]
+    )
     of_customer = pd.DataFrame(
         {
             "What": [
@@ -101,7 +101,8 @@ def opinions(events: pd.DataFrame, attributes: pd.DataFrame) -> pd.DataFrame:
         }
     )
     parts = [frame for frame in (rows, of_customer) if len(frame)]
-    return pd.concat(parts, ignore_index=True) if parts else rows
+    joined = pd.concat(parts, ignore_index=True) if parts else rows
+    return joined.sort_values("Score falls without it by", ascending=False, ignore_index=True)
 
 
 def paths_table(paths: pd.DataFrame) -> pd.DataFrame:

@@ -60,3 +60,15 @@ def test_products_are_found_by_part_of_the_name_or_by_id():
     assert trust.product_names(products, "C3") == {"C3": "Car"}
     assert len(trust.product_names(products, "", 2)) == 2
     assert trust.added(products, [2, 0]) == "Car and Gold (1)"
+
+
+def test_evidence_is_shown_in_the_order_of_its_measured_effect():
+    events = pd.DataFrame(
+        {"name": ["Loan", "Card"], "time": pd.to_datetime(["2024-01-01", "2024-02-01"]),
+         "attention": [0.1, 0.9], "effect": [2.0, -1.0], "gradients": [1.5, 0.0]}
+    )  # fmt: skip
+    attributes = pd.DataFrame({"column": ["age"], "value": ["40"], "effect": [0.5],
+                               "gradients": [0.4]})  # fmt: skip
+    table = trust.opinions(events, attributes)
+    assert table["Score falls without it by"].tolist() == [2.0, 0.5, -1.0]
+    assert table["What"].tolist() == ["Loan, 01 Jan 2024", "Age: 40", "Card, 01 Feb 2024"]
