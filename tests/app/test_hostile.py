@@ -34,3 +34,16 @@ def test_no_name_is_read_as_markup(screen: Screen, hostile: str, name: str) -> N
         if "Gold" in line:
             assert "**Gold" not in line
             assert not re.search(r"(?<!\\)\[card|(?<!\\)<b|http:/|(?<!\\):red", line), line
+
+
+def test_planned_campaign_and_tried_policy_read_no_name_as_markup(
+    screen: Screen, hostile: str
+) -> None:
+    app = screen("campaign")
+    app.multiselect(key="products").set_value(["P09"]).run()
+    planned = calm(app.button(key="plan campaign").click().run())
+    tried = calm(screen("policy"))
+    for app in (planned, tried):
+        said = texts(app)
+        assert "Gold" in said
+        assert not re.search(r"(?<!\\)\[card|(?<!\\)<b|http:/|(?<!\\):red\[|\*\*Gold", said)
