@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.config import PARTS
 from finrec.figures import comparison, formats, tables
 from finrec.pipeline import Run, Snapshot
-from pages import answers, frame, why
+from pages import answers, frame, published, why
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
@@ -135,6 +135,8 @@ def main() -> None:
     ablation(picked, protocol)
     answers.draw(picked)
     why.model_report(frame.run() or picked[0])
+    published.methods(snapshot)
+    published.paper()
     st.header("Models", anchor=False)
     frame.show(tables.runs(picked), "compared models", "Models compared")
 

@@ -297,6 +297,13 @@ def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
     return table.sort_values(["protocol", "mean"], ascending=[True, False], ignore_index=True)
 
 
+def metrics(made: Comparison) -> list[str]:
+    """Metrics of each case that were measured, the headline first."""
+    names = [str(c) for c in made.done[0].per_case() if c not in ("customer", "warm")]
+    first = headline(made)
+    return [first, *(n for n in names if n != first)]
+
+
 def headline(made: Comparison) -> str:
     """The metric that a comparison is read by: NDCG at the snapshot's first list length."""
     return f"ndcg@{store.find(made.cells[0].snapshot).info.ks[0]}"

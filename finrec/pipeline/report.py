@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from finrec import snapshots as store
-from finrec.figures.style import BLUE, GREY, styled
+from finrec.figures import grid
 from finrec.pipeline import compare, published
 from finrec.pipeline.compare import Comparison
 from finrec.schema import DataError
@@ -37,11 +36,6 @@ th:first-child, td:first-child { text-align: left; }
 caption { text-align: left; font-weight: 600; padding: 4px 0; }
 @media print { body { margin: 0; } }
 """
-COLUMNS = {
-    "method": "Method", "seeds": "Seeds", "mean": "Mean", "sd": "SD over seeds",
-    "low": "95 % from", "high": "to", "p": "p against ours (Holm)", "seconds_train": "Training, s",
-    "seconds_score": "Scoring, s", "parameters": "Parameters", "peak_mib": "Peak memory, MiB",
-}  # fmt: skip
 
 
 def write(made: Comparison, file: Path, metrics: Sequence[str] = ()) -> None:
@@ -110,7 +104,7 @@ def provenance(made: Comparison) -> list[str]:
 
 
 def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    names = [c for c in COLUMNS if c in table]
+    names = [c for c in grid.COLUMNS if c in table]
     cells = [
         ["" if v != v else f"{v:.4f}" if n in ("mean", "sd", "low", "high", "p")
          else f"{v:,.0f}" if isinstance(v, float) and n != "seconds_score"
@@ -118,7 +112,7 @@ def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
          for n, v in zip(names, row, strict=True)]
         for row in table[names].itertuples(index=False)
     ]  # fmt: skip
-    return [COLUMNS[n] for n in names], cells
+    return [grid.COLUMNS[n] for n in names], cells
 
 
 def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
@@ -137,7 +131,9 @@ def _html(made: Comparison, metrics: Sequence[str]) -> str:
     body.append("</ul>")
     for title, table in _sections(made, metrics):
         body.append(f"<h2>{html.escape(title)}</h2>")
-        drawn = _chart(table).to_html(full_html=False, include_plotlyjs=False)
+        drawn = grid.bars(table, title.partition(",")[0])[0].to_html(
+            full_html=False, include_plotlyjs=False
+        )
         body.append(f'<div role="img" aria-label="{html.escape(title)}">{drawn}</div>')
         body.append(_table(title, *_rows(table)))
     near = published.beside(compare.tidy(made))
@@ -170,20 +166,3 @@ def _table(title: str, names: list[str], cells: list[list[str]]) -> str:
         "<tr>" + "".join(f"<td>{html.escape(str(c))}</td>" for c in row) + "</tr>" for row in cells
     )
     return f"<table><caption>{html.escape(title)}</caption><tr>{head}</tr>{rows}</table>"
-
-
-def _chart(table: pd.DataFrame) -> go.Figure:
-    """Means with their intervals, the best on top."""
-    colours = [BLUE if m.startswith("+") or m == "baseline" else GREY for m in table["method"]]
-    figure = go.Figure(
-        go.Bar(
-            x=table["mean"],
-            y=table["method"],
-            orientation="h",
-            marker_color=colours,
-            error_x={"type": "data", "symmetric": False, "array": table["high"] - table["mean"],
-                     "arrayminus": table["mean"] - table["low"]},
-        )
-    )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", type="category")
-    return styled(figure, 80 + 26 * len(table))
