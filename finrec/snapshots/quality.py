@@ -176,10 +176,8 @@ def _findings(columns: pd.DataFrame, figures: dict[str, Any]) -> Iterator[str]:
     gaps = columns[(columns["missing"] > 0) & (columns["table"] != "events")]
     if len(gaps):
         worst = gaps.sort_values("missing").to_dict("records")[-1]
-        yield (
-            f"{len(gaps)} columns have gaps; {worst['column']} is unknown in "
-            f"{worst['missing']:.1%} of rows."
-        )
+        many = "1 column has" if len(gaps) == 1 else f"{len(gaps)} columns have"
+        yield f"{many} gaps; {worst['column']} is unknown in {worst['missing']:.1%} of rows."
     else:
         yield "No attribute has gaps."
     strange = columns[columns["outliers"] > 0]
