@@ -119,8 +119,7 @@ class NextEvent:
             for rows in sequences.bucketed(lengths, self.batch, rng):
                 products, counts = padded(known, rows)
                 real = torch.arange(products.shape[1]) < counts[:, None]
-                # The last event is foretold and not read: the latest state learns to answer.
-                states = network(products[:, :-1], counts - 1)[real]
+                states = network(products, counts)[:, :-1][real]
                 loss = F.cross_entropy(network.logits(states), products[real])
                 optimizer.zero_grad()
                 loss.backward()
