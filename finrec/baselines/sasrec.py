@@ -29,7 +29,7 @@ class _Network(NextEventNetwork):
         x = self.tokens(products)
         # Places count back from the latest event, as with the original's padding in front. Its own
         # place, 0, foretells nothing in training; counting from the event before it instead
-        # ranked worse on validation in the one run of each (Beauty).
+        # ranked worse on validation (Beauty, one run each, though of six epochs against twelve).
         back = (lengths[:, None] - torch.arange(x.shape[1])).clamp(min=0)
         mask = nn.Transformer.generate_square_subsequent_mask(x.shape[1])
         x = self.dropout(x + self.places(back))
