@@ -26,6 +26,10 @@ def compare(
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Of methods with chance in them.")] = 5,
     preset: Annotated[str, typer.Option(help="Of our network.")] = "standard",
     budget: Annotated[float, typer.Option(help="Minutes of tuning for each method.")] = 0.0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting of our network, for example train.epochs=12."),
+    ] = None,
     metric: Annotated[str, typer.Option(help="What the printed table shows.")] = "",
     reference: Annotated[
         Path | None, typer.Option(help="Put the rows into this CSV, in place of older ones.")
@@ -48,7 +52,10 @@ def compare(
         made = verbs.find(snapshot)
     else:
         wanted = [p.strip() for p in protocols.split(",") if p.strip()]
-        made = verbs.plan(snapshot, verbs.chosen(methods), wanted, seeds, preset, budget, tell)
+        model, course = screen.overrides(set_ or [])
+        ours = {"model": model, "train": course}
+        names = verbs.chosen(methods)
+        made = verbs.plan(snapshot, names, wanted, seeds, preset, budget, tell, ours)
     failed = verbs.run(made, tell)
     if reference is not None:
         verbs.refer(made, reference)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import pandas as pd
@@ -29,7 +28,7 @@ def train(
     from finrec import snapshots as store
 
     found = store.find(snapshot)
-    model, course = _overrides(set_ or [])
+    model, course = screen.overrides(set_ or [])
     settings = presets.settings(
         found.info,
         found.ref,
@@ -49,21 +48,6 @@ def train(
     screen.say(
         as_json, {"run": done.id, "metrics": done.metrics, **done.provenance}, _summary(done)
     )
-
-
-def _overrides(given: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``model.x=1`` and ``train.y=2`` as two dicts of JSON values."""
-    groups: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
-    for entry in given:
-        name, equals, value = entry.partition("=")
-        group, dot, key = name.partition(".")
-        if not (equals and dot and group in groups):
-            raise typer.BadParameter(f"{entry!r}: write model.NAME=VALUE or train.NAME=VALUE.")
-        try:
-            groups[group][key] = json.loads(value)
-        except ValueError:
-            groups[group][key] = value
-    return groups["model"], groups["train"]
 
 
 def _summary(run: Any) -> str:
@@ -171,7 +155,7 @@ def cold(
     if not 0 < share < 0.5:
         raise DataError(f"--share {share}: give a share above 0 and below 0.5.")
     found = store.find(snapshot)
-    model, course = _overrides(set_ or [])
+    model, course = screen.overrides(set_ or [])
     settings = presets.settings(
         found.info, found.ref, preset, parts, seed, model=model, train=course
     )

@@ -68,3 +68,18 @@ def bar() -> Iterator[Any]:
                 progress.update(task, description="Testing", completed=1.0)
 
         yield tell
+
+
+def overrides(given: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``model.x=1`` and ``train.y=2`` as two dicts of JSON values."""
+    groups: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
+    for entry in given:
+        name, equals, value = entry.partition("=")
+        group, dot, key = name.partition(".")
+        if not (equals and dot and group in groups):
+            raise typer.BadParameter(f"{entry!r}: write model.NAME=VALUE or train.NAME=VALUE.")
+        try:
+            groups[group][key] = json.loads(value)
+        except ValueError:
+            groups[group][key] = value
+    return groups["model"], groups["train"]

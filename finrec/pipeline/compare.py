@@ -75,6 +75,7 @@ def plan(
     preset: str = "standard",
     budget: float = 0.0,
     progress: Progress = lambda event: None,
+    ours: dict[str, dict[str, Any]] | None = None,
 ) -> Comparison:
     """The cells to measure; with a budget every method is tuned on validation before.
 
@@ -86,6 +87,7 @@ def plan(
         preset: of the fused model.
         budget: minutes of tuning for each method, the same for all; 0: defaults.
         progress: told which method is tuned.
+        ours: ``model`` and ``train`` settings of our network, over those of the preset and tuning.
     """
     found = store.find(snapshot)
     cells = []
@@ -98,6 +100,8 @@ def plan(
                 progress({"event": "tuning", "method": name})
                 settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
             fused = name in PARTS
+            if fused:
+                settings = _over(settings, ours or {})
             random = fused or baselines.method(name).seeded
             for seed in range(seeds if random else 1):
                 cells.append(
@@ -109,6 +113,12 @@ def plan(
     made = Comparison(name, tuple(ordered), stamp.isoformat(timespec="seconds"))
     write_json(_file(name), {"created": made.created, "cells": [asdict(c) for c in made.cells]})
     return made
+
+
+def _over(settings: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    joined = {group: {**settings.get(group, {}), **given.get(group, {})}
+              for group in ("model", "train")}  # fmt: skip
+    return {group: values for group, values in joined.items() if values}
 
 
 def _file(name: str) -> Path:
