@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finrec.networks.dropout import Dropout
+
 
 def sinusoid(positions: int, width: int) -> Tensor:
     """Sinusoidal position vectors, float32 [positions, width]. Eq. (2) and (3).
@@ -102,7 +104,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
         super().__init__(
-            nn.Linear(width, inner), nn.GELU(), nn.Dropout(dropout), nn.Linear(inner, width)
+            nn.Linear(width, inner), nn.GELU(), Dropout(dropout), nn.Linear(inner, width)
         )
 
 
@@ -123,7 +125,7 @@ class EncoderLayer(nn.Module):
         self.network = FeedForward(width, inner, dropout)
         self.attention_norm = nn.LayerNorm(width)
         self.network_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, causal: bool = True) -> Tensor:
         """[B, T, D] -> [B, T, D]."""
@@ -167,7 +169,7 @@ class DecoderLayer(nn.Module):
         self.cross = MultiHeadAttention(width, heads, dropout)
         self.network = FeedForward(width, inner, dropout)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, memory: Tensor, causal: bool = True) -> Tensor:
         """Query i sees queries and memory tokens up to i when causal."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from finrec.config import ModelSettings
 from finrec.networks.attention import DecoderLayer, EncoderLayer, sinusoid
+from finrec.networks.dropout import Dropout
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class BehaviourTransformer(nn.Module):
         )
         self.next = nn.Parameter(torch.randn(width) * 0.02)
         self.decoder_norm = nn.LayerNorm(width) if self.decoder else nn.Identity()
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         for table in (self.kind, self.amount, self.gap, self.month):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from finrec.networks.dropout import Dropout
 from finrec.networks.language import TextTower as LanguageTower
 
 
@@ -53,7 +54,7 @@ class TextTower(nn.Module):
         super().__init__()
         self.register_buffer("vectors", vectors, persistent=False)
         self.project = nn.Linear(vectors.shape[1], width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.normal_(self.project.weight, std=0.02)
         nn.init.zeros_(self.project.bias)
 

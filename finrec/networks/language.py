@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.attention import EncoderLayer
+from finrec.networks.dropout import Dropout
 
 HIDDEN = -1  # rank of padding in a factorisation order: seen by nobody
 CONTEXT = 0  # rank of tokens that are given and not predicted; predicted ones have 1, 2, ...
@@ -64,7 +65,7 @@ class TextEncoder(nn.Module):
         self.places = nn.Embedding(shape.positions, shape.width)
         self.segments = nn.Embedding(2, shape.width)
         self.norm = nn.LayerNorm(shape.width, eps=1e-12)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.dropout = Dropout(shape.dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(shape.width, shape.heads, shape.inner, shape.dropout, pre_norm=False)
             for _ in range(shape.layers)
@@ -193,7 +194,7 @@ class TextClassifier(nn.Module):
     def __init__(self, encoder: TextEncoder, classes: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(encoder.shape.width, classes)
         nn.init.normal_(self.output.weight, std=0.02)
         nn.init.zeros_(self.output.bias)

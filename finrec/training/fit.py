@@ -302,4 +302,5 @@ def _optimizer(net: nn.Module, settings: RunSettings) -> torch.optim.Optimizer:
         lr=settings.train.rate,
         betas=(0.9, 0.98),
         weight_decay=settings.train.weight_decay,
+        fused=True,
     )

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 Additions = tuple[Tensor, Tensor, Tensor]
-CHUNK = 1024  # rows of logits in memory at once: 1024 x 12,101 floats are 50 MB
+# Rows of logits in memory at once. On a CPU they should stay in its cache: 256 x 12,101 floats are
+# 12 MB, a fifth faster than 1024 rows; a GPU wants large products.
+ROWS = {"cpu": 256, "cuda": 4096}
 
 
 class _SoftmaxOverCatalogue(torch.autograd.Function):
@@ -37,19 +39,20 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         added: Tensor,
     ) -> Tensor:
         count, n_products = len(states), len(products)
+        chunk = ROWS.get(states.device.type, 1024)
         grad_states = torch.empty_like(states)
         grad_products = torch.zeros_like(products)
         grad_bias = torch.zeros_like(bias)
         total = states.new_zeros(())
         grad_added = torch.zeros_like(added)
         bounds = torch.searchsorted(
-            rows_of, torch.arange(0, count + CHUNK, CHUNK, device=rows_of.device)
+            rows_of, torch.arange(0, count + chunk, chunk, device=rows_of.device)
         ).tolist()
         norm = weights.sum().clamp(min=1e-12)
-        for start in range(0, count, CHUNK):
-            rows = slice(start, min(start + CHUNK, count))
+        for start in range(0, count, chunk):
+            rows = slice(start, min(start + chunk, count))
             logits = torch.addmm(bias, states[rows], products.T)  # [chunk, N]
-            pairs = slice(*bounds[start // CHUNK : start // CHUNK + 2])
+            pairs = slice(*bounds[start // chunk : start // chunk + 2])
             where = (rows_of[pairs] - start, columns_of[pairs])
             logits.index_put_(where, added[pairs], accumulate=True)
             top = logits.amax(1, keepdim=True)

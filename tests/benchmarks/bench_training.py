@@ -58,6 +58,7 @@ def inputs(known: Cohort, with_graph: bool) -> Inputs:
         texts,
         graphs.build(known, PRODUCTS) if with_graph else None,
         graphs.paths(known, PRODUCTS) if with_graph else None,
+        np.isin(np.arange(PRODUCTS), known.products),
     )
 
 

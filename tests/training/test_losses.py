@@ -10,7 +10,7 @@ from finrec.training import losses
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_equals_cross_entropy_in_value_and_gradient(monkeypatch, smoothing, weighted):
-    monkeypatch.setattr(losses, "CHUNK", 7)  # several chunks, the last one short
+    monkeypatch.setitem(losses.ROWS, "cpu", 7)  # several chunks, the last one short
     torch.manual_seed(0)
     states = torch.randn(20, 6, requires_grad=True)
     products = torch.randn(11, 6, requires_grad=True)
@@ -72,7 +72,7 @@ def test_sampled_softmax_with_every_product_is_the_full_one_and_near_it_with_man
 
 
 def test_additions_to_single_scores_are_part_of_value_and_gradient(monkeypatch):
-    monkeypatch.setattr(losses, "CHUNK", 4)
+    monkeypatch.setitem(losses.ROWS, "cpu", 4)
     torch.manual_seed(3)
     states, products = torch.randn(10, 4), torch.randn(6, 4)
     rows, columns = torch.tensor([0, 0, 3, 4, 9]), torch.tensor([1, 5, 2, 2, 0])
