@@ -1,6 +1,6 @@
 # finrec: `make run` starts the app, `make test` runs every test; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev browser port run test check format bench clean
+.PHONY: help setup setup-dev browser port run test check format bench bench-peers clean
 
 PORT ?= 8501
 WORKERS ?= auto
@@ -21,7 +21,7 @@ exit 2
 endef
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install finrec's requirements into .venv (run and test do it themselves)
 	@$(BOOTSTRAP) setup $(OR_SAY_SO)
@@ -55,6 +55,12 @@ format: setup-dev ## rewrite the code in the project's format
 
 bench: setup-dev ## measure the speed of this machine and of finrec on it
 	@$(VENV_PYTHON) -m tests.benchmarks $(ARGS)
+
+bench-peers: setup-dev ## the same beside RecTools' SASRec, in an environment of its own
+	@test -x .venv/peers/bin/python || $(VENV_PYTHON) -m venv .venv/peers
+	@.venv/peers/bin/python -m pip install -q torch==2.13.0
+	@.venv/peers/bin/python -m pip install -q "rectools[torch]==0.19.0"
+	@$(VENV_PYTHON) -m tests.benchmarks.peers
 
 clean: ## remove the environment and the tools' caches; data/ and models/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -46,8 +46,8 @@ def histories(seed: int = 0) -> Cohort:
     )
 
 
-def inputs(known: Cohort, with_graph: bool) -> Inputs:
-    """Inputs with random text vectors, and a graph of the histories."""
+def inputs(known: Cohort, with_graph: bool, with_text: bool = True) -> Inputs:
+    """Inputs with random text vectors, and a graph of the histories, as asked."""
     names = pd.Series(np.arange(PRODUCTS).astype(str), dtype="str")
     table = pd.DataFrame({PRODUCT: names, NAME: names, DESCRIPTION: ""})
     texts = np.random.default_rng(0).standard_normal((PRODUCTS, 384)).astype(np.float32)
@@ -55,7 +55,7 @@ def inputs(known: Cohort, with_graph: bool) -> Inputs:
         Catalogue(table),
         Profile(),
         Profile(),
-        texts,
+        texts if with_text else None,
         graphs.build(known, PRODUCTS) if with_graph else None,
         graphs.paths(known, PRODUCTS) if with_graph else None,
         np.isin(np.arange(PRODUCTS), known.products),
@@ -69,7 +69,8 @@ def operations(settings: RunSettings, targets: int, steps: int) -> float:
     encoder = shape.layers * (4 + 2 * shape.inner) * width**2
     decoder = shape.decoder_layers * (8 + 2 * shape.inner) * width**2
     each = 2 * (encoder + decoder + PRODUCTS * width)
-    return 3 * (targets * each + steps * 2 * PRODUCTS * 384 * width)
+    texts = steps * 2 * PRODUCTS * 384 * width if "tl" in settings.parts else 0
+    return 3 * (targets * each + texts)
 
 
 def run() -> dict[str, Any]:
