@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.config import PARTS
 from finrec.figures import comparison, formats, tables
 from finrec.pipeline import Run, Snapshot
-from pages import answers, frame, published, why
+from pages import answers, comparing, frame, published, reference, why
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
@@ -108,17 +108,8 @@ def ablation(runs: Sequence[Run], protocol: str) -> None:
         st.page_link("pages/train.py", label="Train them", icon=":material/arrow_forward:")
 
 
-def main() -> None:
-    """Draw the screen."""
-    snapshot = frame.snapshot()
-    frame.header(
-        "Compare",
-        "Models of the same data, measured in the same way.",
-        snapshot.info if snapshot else None,
-    )
-    if snapshot is None:
-        frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
-        return
+def models(snapshot: Snapshot) -> None:
+    """Trained models of this data, measured in the same way."""
     runs = [r for r in pipeline.runs() if r.settings.snapshot == snapshot.ref]
     if not runs:
         frame.empty("No model is trained on this data yet.", "pages/train.py", "Train a model")
@@ -135,10 +126,33 @@ def main() -> None:
     ablation(picked, protocol)
     answers.draw(picked)
     why.model_report(frame.run() or picked[0])
-    published.methods(snapshot)
-    published.paper()
     st.header("Models", anchor=False)
     frame.show(tables.runs(picked), "compared models", "Models compared")
+
+
+def main() -> None:
+    """Draw the screen; only the part that is open is drawn."""
+    snapshot = frame.snapshot()
+    frame.header(
+        "Compare",
+        "Models and methods, measured in the same way.",
+        snapshot.info if snapshot else None,
+    )
+    own, methods, known = st.tabs(
+        ["Models", "Comparisons", "Reference results"], key="compare part", on_change="rerun"
+    )
+    if snapshot is None and not known.open:
+        frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
+    elif own.open and snapshot is not None:
+        with own:
+            models(snapshot)
+    elif methods.open and snapshot is not None:
+        with methods:
+            comparing.draw(snapshot)
+    elif known.open:
+        with known:
+            reference.draw()
+            published.paper()
 
 
 frame.screen("compare", main)

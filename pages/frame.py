@@ -241,7 +241,8 @@ def _column(name: str, values: Any) -> Any:
     if kind.startswith("int"):
         return st.column_config.NumberColumn(format="localized")
     if kind.startswith("float"):
-        return st.column_config.NumberColumn(format="%.4f")
+        coarse = name.endswith((", s", ", MiB"))
+        return st.column_config.NumberColumn(format="%.1f" if coarse else "%.4f")
     return None
 
 

@@ -1,56 +1,31 @@
-"""Parts of Compare: methods measured side by side, and the paper's tables beside our figures."""
+"""A part of Compare: the paper's tables beside our figures."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import streamlit as st
 
 from finrec.figures import formats, grid
-from finrec.pipeline import Snapshot, compare, published
+from finrec.pipeline import published
 from pages import frame
 
 
-def methods(snapshot: Snapshot) -> None:
-    """Comparisons of many methods on this data, as ``finrec compare`` made them."""
-    st.header("Methods side by side", anchor=False)
-    made = [c for c in compare.comparisons() if c.cells and c.cells[0].snapshot == snapshot.ref]
-    made = [c for c in made if c.done]
-    if not made:
-        name = snapshot.ref.partition("@")[0]
-        st.markdown("No comparison is made yet. It takes a while, so it is started from a shell:")
-        st.code(f"python -m finrec compare {name} --methods all --seeds 3", language="sh")
-        return
-    row = st.container(horizontal=True)
-    names = {c.name: c for c in made}
-    name = row.selectbox("Comparison", list(names), key="comparison")
-    chosen = names[str(name)]
-    metric = row.selectbox(
-        "Metric", compare.metrics(chosen), format_func=formats.measure, key="method metric"
-    )
-    part = row.selectbox(
-        "Customers", ["all", "warm"], key="method slice",
-        format_func={"all": "All", "warm": "With a past"}.__getitem__,
-    )  # fmt: skip
-    left = len(chosen.cells) - len(chosen.done)
-    if left:
-        st.info(f"{formats.counted(left, 'cell')} not measured yet: `finrec compare {name}`.")
-    table = compare.summary(chosen, str(metric), str(part))
-    for protocol in dict.fromkeys(table["protocol"]):
-        rows = table[table["protocol"] == protocol]
-        frame.chart(*grid.bars(rows, str(metric)), grid.shown(rows), f"methods {protocol}")
-    st.caption(
-        "p: paired permutation test over customers against the whole network, adjusted after Holm."
-    )
+@st.cache_data(max_entries=2, show_spinner=False)
+def cells(digest: str) -> Any:
+    """Every cell of the paper beside ours, for one state of our figures."""
+    return published.beside(published.reference())
 
 
 def paper() -> None:
     """The paper's four tables, cell by cell, and why they can't be compared with ours."""
     st.header("The paper's tables", anchor=False)
-    found = published.beside(published.reference())
+    found = cells(published.digest())
     row = st.container(horizontal=True)
     number = row.selectbox("Table", sorted(set(found["table"])), key="paper table")
     data = row.selectbox("Data set", list(dict.fromkeys(found["dataset"])), key="paper data")
-    cells = found[(found["table"] == number) & (found["dataset"] == data)]
-    st.markdown(formats.markdown(str(cells["why"].iloc[0])))
-    if cells["ours"].isna().all():
+    shown = found[(found["table"] == number) & (found["dataset"] == data)]
+    st.markdown(formats.markdown(str(shown["why"].iloc[0])))
+    if shown["ours"].isna().all():
         st.markdown("Here none of these cells is measured yet.")
-    frame.show(grid.beside(cells), "paper cells", f"Table {number} of the paper, {data}")
+    frame.show(grid.beside(shown), "paper cells", f"Table {number} of the paper, {data}")

@@ -260,41 +260,45 @@ def missing_variants(runs: Sequence[RunLike]) -> list[str]:
 
 
 def ablation_bars(table: pd.DataFrame) -> go.Figure:
-    """Precision, recall and F1 of each variant, and the seconds that it took to train."""
+    """Precision, recall and F1 of each variant, its seconds of training and its parameters.
+
+    Columns that end in ``, SD`` are deviations over seeds and become error bars.
+    """
     figure = make_subplots(
-        rows=2,
+        rows=3,
         shared_xaxes=True,
-        row_heights=[0.66, 0.34],
-        vertical_spacing=0.14,
-        subplot_titles=("Quality", "Training time in seconds"),
+        row_heights=[0.56, 0.22, 0.22],
+        vertical_spacing=0.1,
+        subplot_titles=("Quality", "Training time in seconds", "Parameters"),
     )
     names = [formats.markup(v).replace(" + ", "<br>+ ") for v in table["Variant"]]
-    for column, colour in (("Precision", BLUE), ("Recall", ORANGE), ("F1", GREEN)):
+    shown = (
+        ("Precision", BLUE, 1, " %{y:.4f}"),
+        ("Recall", ORANGE, 1, " %{y:.4f}"),
+        ("F1", GREEN, 1, " %{y:.4f}"),
+        ("Training time", GREY, 2, " %{y:.0f} s"),
+        ("Parameters", GREY, 3, " %{y:,.0f}"),
+    )
+    for column, colour, row, digits in shown:
+        if column not in table:
+            continue
+        spread = table.get(f"{column}, SD")
         figure.add_trace(
             go.Bar(
                 x=names,
                 y=table[column],
                 name=column,
                 marker_color=colour,
-                hovertemplate="%{x}: " + column + " %{y:.4f}<extra></extra>",
+                showlegend=row == 1,
+                error_y=None if spread is None else {"type": "data", "array": spread.fillna(0.0)},
+                hovertemplate="%{x}: " + column + digits + "<extra></extra>",
             ),
-            row=1,
+            row=row,
             col=1,
         )
-    figure.add_trace(
-        go.Bar(
-            x=names,
-            y=table["Training time"],
-            marker_color=GREY,
-            showlegend=False,
-            hovertemplate="%{x}: %{y:.0f} s<extra></extra>",
-        ),
-        row=2,
-        col=1,
-    )
     figure.update_yaxes(rangemode="tozero")
-    figure = styled(figure, 460, margin={"t": 48})
-    figure.update_layout(legend={"y": -0.16, "yanchor": "top"}, bargap=0.3)
+    figure = styled(figure, 560, margin={"t": 48})
+    figure.update_layout(legend={"y": -0.14, "yanchor": "top"}, bargap=0.3)
     return figure
 
 

@@ -67,6 +67,11 @@ def chosen(methods: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def titles() -> dict[str, str]:
+    """Name of each method for people."""
+    return {name: m.title for name, m in baselines.METHODS.items()}
+
+
 def plan(
     snapshot: str,
     methods: Sequence[str],

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
 
+from finrec.schema import DataError
+
 RESULTS = Path(__file__).parent.parent.parent / "data" / "results"
+REFERENCE = "reference.csv"
+WORDS = ("dataset", "snapshot", "protocol", "slice", "method", "metric", "commit", "machine",
+         "command")  # fmt: skip
+COSTS = ("seconds_train", "seconds_score", "parameters")
+NUMBERS = (*COSTS, "peak_mib", "seed", "value")
 COLUMNS = ["table", "dataset", "method", "metric", "value"]
 OURS = {  # the paper's names: ours
     "SPR": "santander",
@@ -47,10 +55,42 @@ def tables() -> pd.DataFrame:
     return pd.read_csv(RESULTS / "paper.csv")
 
 
+def digest() -> str:
+    """Names the committed figures as they are now, for caches; empty where there are none."""
+    file = RESULTS / REFERENCE
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+
+
 def reference() -> pd.DataFrame:
-    """Our measured figures as committed, in the columns of ``finrec compare --reference``."""
-    file = RESULTS / "reference.csv"
-    return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+    """Our measured figures as committed, in the columns of ``finrec compare --reference``.
+
+    Raises:
+        DataError: when the file is there and can't be read as such.
+    """
+    file = RESULTS / REFERENCE
+    if not file.is_file():
+        return pd.DataFrame()
+    remedy = f"make data/results/{REFERENCE} again with `finrec compare --reference`"
+    try:
+        rows = pd.read_csv(file, dtype=dict.fromkeys(WORDS, "str"))
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{REFERENCE}: {str(error).splitlines()[0]}; {remedy}.") from error
+    missing = [c for c in (*WORDS, *NUMBERS, "masked") if c not in rows]
+    if missing:
+        raise DataError(f"{REFERENCE} lacks {', '.join(missing)}; {remedy}.")
+    for name in NUMBERS:
+        numbers = pd.to_numeric(rows[name], errors="coerce")
+        wrong = numbers.isna() & rows[name].notna()
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            raise DataError(
+                f"{REFERENCE}, row {row + 2}, {name}: {rows[name].iloc[row]!r} is no number; "
+                f"{remedy}."
+            )
+        rows[name] = numbers
+    if rows["masked"].dtype != bool:
+        raise DataError(f"{REFERENCE}: masked is not always True or False; {remedy}.")
+    return rows.dropna(subset=["value", "parameters"])
 
 
 def beside(ours: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +103,7 @@ def beside(ours: pd.DataFrame) -> pd.DataFrame:
         table, dataset, method, metric, paper, ours (mean over seeds; NaN where not measured),
         measured_on, why.
     """
-    paper = tables()
+    paper, means = tables(), _means(ours)
     rows = []
     for one in paper.to_dict("records"):
         dataset = OURS[one["dataset"]]
@@ -72,21 +112,26 @@ def beside(ours: pd.DataFrame) -> pd.DataFrame:
         rows.append({
             **{k: one[k] for k in COLUMNS[:4]},
             "paper": one["value"],
-            "ours": scale * _mean(ours, dataset, method, name),
+            "ours": scale * means.get((dataset, method, name), float("nan")),
             "measured_on": dataset,
             "why": f"{WHY_DATA[one['dataset']]} {WHY_PAIRS if scale == 100 else WHY_COST}",
         })  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _mean(ours: pd.DataFrame, dataset: str, method: str, metric: str) -> float:
+def _means(ours: pd.DataFrame) -> dict[tuple[str, str, str], float]:
+    """Mean over seeds by data set, method and metric or cost."""
     if ours.empty:
-        return float("nan")
-    mine = ours[(ours["dataset"] == dataset) & (ours["method"] == method)]
-    if metric in mine:  # a cost stands in each row of a cell
-        return float(mine.groupby("seed")[metric].first().mean()) if len(mine) else float("nan")
-    mine = mine[(mine["protocol"] == "P") & (mine["metric"] == metric)]
-    return float(mine.groupby("seed")["value"].mean().mean()) if len(mine) else float("nan")
+        return {}
+    cell, long = ["dataset", "method", "seed"], ["dataset", "method", "seed", "metric", "value"]
+    wanted = [m for m, _ in METRICS.values()]
+    pairs = ours.loc[(ours["protocol"] == "P") & ours["metric"].isin(wanted), long]
+    costs = ours[[*cell, *(c for c in COSTS if c in ours)]].drop_duplicates(cell)  # same in a cell
+    every = pd.concat([pairs, costs.melt(cell, var_name="metric")])
+    seeds = every.groupby(["dataset", "method", "metric", "seed"], as_index=False)["value"].mean()
+    means = seeds.groupby(["dataset", "method", "metric"], as_index=False)["value"].mean()
+    keys = zip(means["dataset"], means["method"], means["metric"], strict=True)
+    return dict(zip(keys, means["value"].tolist(), strict=True))
 
 
-__all__ = ["beside", "reference", "tables"]
+__all__ = ["beside", "digest", "reference", "tables"]

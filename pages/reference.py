@@ -1,0 +1,87 @@
+"""Reference results, a part of Compare: the figures that are committed with the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from finrec.figures import comparison, formats
+from finrec.figures import reference as figures
+from finrec.pipeline import compare
+from finrec.pipeline import published as verbs
+from pages import frame
+
+VIEWS = {True: "What is not held", False: "Everything"}
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the reference results …")
+def rows(digest: str) -> Any:
+    """The figures, read once for each state of the file."""
+    return verbs.reference()
+
+
+def draw() -> None:
+    """Methods by data set, protocol and metric; the ablation."""
+    st.header("Reference results", anchor=False)
+    digest = verbs.digest()
+    found = rows(digest) if digest else None
+    if found is None or found.empty:
+        with st.container(border=True):
+            st.markdown(
+                "No reference results are here: data/results/reference.csv is missing or empty. "
+                "This writes a comparison's figures into it:"
+            )
+            st.code(
+                "python -m finrec compare demo --methods all --seeds 3 "
+                "--reference data/results/reference.csv",
+                language="sh",
+            )
+        return
+    st.markdown(
+        "Measured when this version was made, on the data that are named, not on yours. Every "
+        "row of the table can be measured again with its command."
+    )
+    row = st.container(horizontal=True)
+    dataset = row.selectbox(
+        "Data set", figures.datasets(found), key="reference data", format_func=formats.words
+    )
+    own = figures.narrowed(found, dataset=dataset)
+    protocol = row.selectbox(
+        "Protocol",
+        figures.choices(own, "protocol", ("R2", "R1", "P")),
+        format_func=lambda p: figures.PROTOCOL_WORDS.get(p, p),
+        key="reference protocol",
+    )
+    own = figures.narrowed(own, protocol=protocol)
+    masked = True
+    if protocol != "P":
+        masked = row.selectbox(
+            "Ranked", figures.choices(own, "masked", (True, False)), key="reference view",
+            format_func=VIEWS.__getitem__,
+        )  # fmt: skip
+    own = figures.narrowed(own, masked=masked)
+    which = row.selectbox(
+        "Customers",
+        figures.choices(own, "slice", tuple(figures.SLICES)),
+        format_func=lambda s: figures.SLICES.get(s, formats.words(s)),
+        key="reference slice",
+    )
+    own = figures.narrowed(own, slice=which)
+    metric = row.selectbox(
+        "Metric", figures.metrics(own), format_func=formats.measure, key="reference metric"
+    )
+    table = figures.summary(own, str(metric))
+    titles = compare.titles()
+    twin = figures.measurements(own, str(metric), titles)
+    frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
+    frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
+    variants = figures.ablation(found, str(dataset))
+    if len(variants) > 1:
+        st.subheader("What each part adds", anchor=False)
+        frame.chart(
+            comparison.ablation_bars(variants),
+            comparison.describe_ablation(variants),
+            variants,
+            "reference ablation",
+        )

@@ -1,0 +1,81 @@
+"""Compare: reference results as committed, comparisons of one's own, two models side by side."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from finrec.pipeline import published
+from finrec.schema import DataError
+from tests.app.conftest import Screen, calm, texts
+from tests.figures.test_reference import ROWS
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of results with the paper's tables and no reference results yet."""
+    paper = (published.RESULTS / "paper.csv").read_bytes()
+    (tmp_path / "paper.csv").write_bytes(paper)
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+    return tmp_path / "reference.csv"
+
+
+def opened(screen: Screen, part: str) -> Any:
+    app = screen("compare")
+    app.session_state["compare part"] = part
+    return app.run()
+
+
+def test_missing_reference_results_are_said(screen: Screen, results: Path) -> None:
+    app = calm(opened(screen, "Reference results"))
+    assert "reference.csv is missing" in texts(app)
+    assert "none of these cells is measured" in texts(app)
+
+
+def test_reference_results_are_drawn_as_they_stand_in_the_file(
+    screen: Screen, results: Path
+) -> None:
+    ROWS.to_csv(results, index=False)
+    app = calm(opened(screen, "Reference results"))
+    assert app.selectbox(key="reference metric").value == "ndcg@3"
+    assert "Popularity with 0\\.5000" in texts(app)
+    app = calm(app.selectbox(key="reference slice").select("cold").run())
+    assert "Popularity with 0\\.1000" in texts(app)
+    assert app.selectbox(key="reference slice").options == ["All", "New"]
+    app = calm(app.selectbox(key="reference protocol").select("P").run())
+    assert app.selectbox(key="reference metric").value == "f1"
+    more = pd.concat([ROWS, ROWS[ROWS["method"] == "popularity"].assign(method="new", value=0.9)])
+    more.to_csv(results, index=False)
+    app = calm(app.selectbox(key="reference protocol").select("R2").run())
+    assert "new with 0\\.9000" in texts(app), "a changed file is read again"
+
+
+def test_thirty_thousand_rows_are_drawn_in_two_seconds(screen: Screen, results: Path) -> None:
+    parts = [ROWS.assign(method=f"method {i}", metric=f"ndcg@{j}", value=i / 70)
+             for i in range(60) for j in range(30)]  # fmt: skip
+    pd.concat(parts).to_csv(results, index=False)
+    assert sum(map(len, parts)) > 30_000
+    app = calm(opened(screen, "Reference results"))
+    began = time.perf_counter()
+    app = calm(app.selectbox(key="reference metric").select("ndcg@7").run())
+    assert time.perf_counter() - began < 2
+    assert app.selectbox(key="reference metric").value == "ndcg@7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a,b\n1,2\n", "lacks dataset"),
+        ("", "No columns"),
+        (ROWS.assign(value="good").to_csv(index=False), "row 2, value: 'good' is no number"),
+        (ROWS.assign(masked="perhaps").to_csv(index=False), "masked is not always True or False"),
+    ],
+)
+def test_damaged_reference_results_are_one_sentence(results: Path, text: str, said: str) -> None:
+    results.write_text(text)
+    with pytest.raises(DataError, match=said):
+        published.reference()
