@@ -96,6 +96,18 @@ class ModelSettings(Frozen):
         "gcn", description="aggregation of the graph network"
     )
     graph_layers: int = Field(2, ge=1, le=4, description="hops over the customer-product graph")
+    graph_attributes: bool = Field(
+        False, description="customers' attributes are nodes of the graph, too"
+    )
+    graph_neighbours: int = Field(
+        0, ge=0, description="neighbours of a product drawn in each step (GAT only); 0: about all"
+    )
+    matching: Literal["dot", "mlp"] = Field(
+        "dot", description="match by dot product, or by it and a network over each pair"
+    )
+    regime: bool = Field(
+        True, description="read rates, inflation and the like, where the data bring them (R2 only)"
+    )
 
 
 class TrainSettings(Frozen):
@@ -133,6 +145,12 @@ class TrainSettings(Frozen):
         description="passes of masked-event modelling before; None: some where +tl has no texts",
     )
     start_from: str = Field("", description="run whose Transformer layers this one begins with")
+    average: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="weights are averaged over so many epochs, the last most; 0: not",
+    )
     hide_own_edges: bool = Field(
         False, description="hide a batch's own edges from the graph while learning from it"
     )

@@ -10,7 +10,7 @@ before date B.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ from finrec.schema import (
     TIME,
     DataError,
     Dataset,
+    no_links,
 )
 from finrec.scorer import Catalogue, Cohort, cohort, seconds
 
@@ -93,6 +94,8 @@ class Split:
         repeatable: whether products in the history may be offered again.
         later: under R2 every event from the validation date on, drops too; read by protocol O
             alone, nothing may learn from it. None under R1.
+        links: between customers: SOURCE, TARGET, KIND, WEIGHT; undated, and taken as always known.
+        regime: state of the economy by the day from which it was known; None without.
     """
 
     protocol: str
@@ -103,6 +106,8 @@ class Split:
     test: Fold
     repeatable: bool
     later: pd.DataFrame | None = None
+    links: pd.DataFrame = field(default_factory=no_links)
+    regime: pd.DataFrame | None = None
 
     def fold(self, name: FoldName) -> Fold:
         """The fold of that name."""
@@ -181,6 +186,8 @@ def leave_one_out(dataset: Dataset) -> Split:
         folds[0],
         folds[1],
         dataset.info.repeatable,
+        links=dataset.links,
+        regime=dataset.extra.get("regime"),
     )
 
 
@@ -231,6 +238,8 @@ def _temporal(
         folds["test"],
         dataset.info.repeatable,
         events[events[FOLD] != "train"].drop(columns=FOLD),
+        dataset.links,
+        dataset.extra.get("regime"),
     )
 
 

@@ -28,7 +28,8 @@ def ingest(
     ] = None,
     auto: Annotated[bool, typer.Option("--auto", help="Take the proposed meaning.")] = False,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Option of a source, for example core=10.")
+        list[str] | None,
+        typer.Option("--set", help="Option of a source (core=10), or of any (market=FOLDER)."),
     ] = None,
     as_json: screen.Json = False,
 ) -> None:

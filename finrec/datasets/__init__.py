@@ -35,14 +35,22 @@ def load(source: str, path: Path | None, options: Mapping[str, str] | None = Non
     Args:
         source: its name.
         path: folder or file.
-        options: of that source's ``load``, as text, for example ``core``.
+        options: of that source's ``load``, as text, for example ``core``; and for any source
+            ``market``: a folder of price and macro series (see :mod:`finrec.datasets.market`)
+            that is joined to it, each value as it was known the day before.
 
     Raises:
         DataError: for an unknown source, a missing path, or files that can't be used.
     """
     module = _module(source, path)
-    loaded: Dataset = module.load(path, **_chosen(source, module, options or {}))
-    return loaded
+    told = dict(options or {})
+    series = told.pop("market", None)
+    loaded: Dataset = module.load(path, **_chosen(source, module, told))
+    if series is None:
+        return loaded
+    market = _module("market", Path(series))
+    joined: Dataset = market.join(loaded, market.load(Path(series)))
+    return joined
 
 
 def stage(
@@ -60,7 +68,9 @@ def stage(
         DataError: for an unknown source, a missing path, or files that can't be used.
     """
     module = _module(source, path)
-    staged: Staged | None = module.stage(path, folder) if hasattr(module, "stage") else None
+    staged: Staged | None = None
+    if hasattr(module, "stage") and "market" not in (options or {}):  # joined in memory
+        staged = module.stage(path, folder)
     return load(source, path, options) if staged is None else staged
 
 

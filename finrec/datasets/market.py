@@ -129,7 +129,10 @@ def load(path: Path | None) -> Dataset:
 
 
 def join(dataset: Dataset, market: Dataset) -> Dataset:
-    """The events of customer data with what prices and the economy were known to be just before.
+    """Customer data whose events say what prices and the economy were known to be just before.
+
+    The state of the economy by day (``regime``) is kept as an extra table, so that it is known at
+    moments without an event too.
 
     Product ids must be the codes of the price series; own prices (the extra table ``prices`` of
     ``dataset``) come first.
@@ -147,9 +150,11 @@ def join(dataset: Dataset, market: Dataset) -> Dataset:
             ignore_index=True,
         )
     parts = [dataset.events, as_of(dataset.events, known, by_product=True)]
+    extra = dict(dataset.extra)
     if len(market.extra["regime"]):
         parts.append(as_of(dataset.events, market.extra["regime"], by_product=False))
-    return replace(dataset, events=pd.concat(parts, axis=1))
+        extra["regime"] = market.extra["regime"]
+    return replace(dataset, events=pd.concat(parts, axis=1), extra=extra)
 
 
 _Priced = tuple[str, str, str, str, int, pd.DataFrame]

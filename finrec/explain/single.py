@@ -66,9 +66,12 @@ class OneOffer:
         if present is not None:
             events = events * present[..., None]
         sequence = network.behaviour(start, events, batch)
-        states = network.fusion(sequence, network._towers(start, events, sequence))
+        towers = network.towers(start, events, sequence, network.around(batch, self.table))
+        states = network.fusion(sequence, towers)
         rows = torch.arange(len(batch.lengths), device=self.table.device)
-        out = states[rows, batch.lengths] @ self.table[self.offer] + network.prior()[self.offer]
+        vector = self.table[self.offer : self.offer + 1]
+        out = network.match(states[rows, batch.lengths], vector)[:, 0]
+        out = out + network.prior()[self.offer]
         if network.repeats is not None:
             edges = network.repeats.edges
             assert isinstance(edges, Tensor)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from finrec.config import ModelSettings
 from finrec.networks.attention import DecoderLayer, EncoderLayer, sinusoid
+from finrec.networks.context import MarketRegime
 from finrec.networks.dropout import Dropout
 
 
@@ -51,9 +52,13 @@ class BehaviourTransformer(nn.Module):
     Args:
         settings: width, layers, heads, dropout, order of the norm.
         sizes: codes of the event inputs.
+        regime: state of the economy at each event and at the moment asked about; None where it is
+            not known.
     """
 
-    def __init__(self, settings: ModelSettings, sizes: EventSizes) -> None:
+    def __init__(
+        self, settings: ModelSettings, sizes: EventSizes, regime: MarketRegime | None = None
+    ) -> None:
         super().__init__()
         width = settings.width
         self.settings = settings
@@ -62,6 +67,7 @@ class BehaviourTransformer(nn.Module):
         self.amount = nn.Embedding(sizes.amounts, width)
         self.gap = nn.Embedding(sizes.gaps, width) if settings.gaps else None
         self.month = nn.Embedding(sizes.months, width) if settings.calendar else None
+        self.regime = regime
         shape = (width, settings.heads, settings.inner * width, settings.dropout)
         self.encoder = nn.ModuleList(
             EncoderLayer(*shape, settings.pre_norm) for _ in range(settings.layers)
@@ -84,6 +90,8 @@ class BehaviourTransformer(nn.Module):
             x = x + self.gap(batch.gaps)
         if self.month is not None:
             x = x + self.month(batch.months)
+        if self.regime is not None:
+            x = x + self.regime(batch.days)
         x = torch.cat([start[:, None], x], 1) * math.sqrt(self.settings.width)  # [B, T + 1, D]
         return self.dropout(x + self.positions[: x.shape[1]])
 
@@ -95,6 +103,8 @@ class BehaviourTransformer(nn.Module):
             x = x + self.gap(_asked(batch.gaps, batch.asof_gap, batch.lengths))
         if self.month is not None:
             x = x + self.month(_asked(batch.months, batch.asof_month, batch.lengths))
+        if self.regime is not None:
+            x = x + self.regime(_asked(batch.days, batch.asof_day, batch.lengths))
         return x
 
     def forward(self, start: Tensor, events: Tensor, batch) -> Tensor:

@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.behaviour import BehaviourTransformer, Trail
+from finrec.networks.context import AttributeGraph
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
+from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import CustomerNode, Hidden, PathTower, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 
@@ -28,6 +30,7 @@ class Evidence:
         contributions: by tower, float [B, N]; with ``bias`` they add up to the scores.
         gates: by tower, float [B].
         neighbours: coefficients of the customer's node, [B, T + 1]; None without a graph.
+        of_attributes: of its attribute nodes, [B, A]; A is 0 where there are none.
     """
 
     scores: Tensor
@@ -35,6 +38,7 @@ class Evidence:
     contributions: dict[str, Tensor]
     gates: dict[str, Tensor]
     neighbours: Tensor | None
+    of_attributes: Tensor | None = None
 
 
 class FusedRecommender(nn.Module):
@@ -57,6 +61,8 @@ class FusedRecommender(nn.Module):
         repeats: what was taken before and how long ago; None where that is not known.
         id_dropout: share of products whose embedding is left out in a training step, where there
             is text (Volkovs et al., 2017).
+        attribute_graph: nodes of customers' attributes; only together with ``graph``.
+        matching: adds a learned match to the dot product; None: the dot product alone.
     """
 
     known: Tensor
@@ -72,6 +78,8 @@ class FusedRecommender(nn.Module):
         paths: PathTower | None = None,
         repeats: RepeatTower | None = None,
         id_dropout: float = 0.0,
+        attribute_graph: AttributeGraph | None = None,
+        matching: MatchingNetwork | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -90,6 +98,8 @@ class FusedRecommender(nn.Module):
         self.paths = paths
         self.repeats = repeats
         self.id_dropout = id_dropout
+        self.attribute_graph = attribute_graph
+        self.matching = matching
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -123,18 +133,40 @@ class FusedRecommender(nn.Module):
         start = self.profile(batch.numbers, batch.categories)  # [B, D]
         return start, F.embedding(batch.products, products)  # [B, T, D]
 
-    def _towers(self, start: Tensor, events: Tensor, sequence: Tensor) -> dict[str, Tensor]:
+    def around(self, batch, products: Tensor) -> Tensor | None:
+        """Vectors of a batch's attribute nodes, [B, A, D]; None without them."""
+        if self.attribute_graph is None:
+            return None
+        return self.attribute_graph.of(batch, products) * math.sqrt(products.shape[1])
+
+    def towers(
+        self, start: Tensor, events: Tensor, sequence: Tensor, around: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """What is fused with the sequence: profile [B, T + 1, D], and with a graph the node.
+
+        Args:
+            start: profile vectors [B, D].
+            events: product vectors [B, T, D].
+            sequence: states of the behaviour Transformer [B, T + 1, D].
+            around: of :meth:`around`.
+        """
         scale = math.sqrt(sequence.shape[-1])
-        towers = {"profile": (start * scale)[:, None].expand_as(sequence)}
+        found = {"profile": (start * scale)[:, None].expand_as(sequence)}
         if self.node is not None:
-            towers["graph"] = self.node(start, events * scale)
-        return towers
+            found["graph"] = self.node(start, events * scale, around)
+        return found
+
+    def match(self, customers: Tensor, products: Tensor) -> Tensor:
+        """Scores [S, N] of customer vectors [S, D] and product vectors [N, D], without priors."""
+        scores = customers @ products.T
+        return scores if self.matching is None else scores + self.matching(customers, products)
 
     def states(self, batch, products: Tensor) -> Tensor:
         """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
         start, events = self._inputs(batch, products)
         sequence = self.behaviour(start, events, batch)
-        return self.fusion(sequence, self._towers(start, events, sequence))
+        around = self.around(batch, products)
+        return self.fusion(sequence, self.towers(start, events, sequence, around))
 
     def customers(self, batch, products: Tensor) -> Tensor:
         """Customer vectors now, after all their events, [B, D]."""
@@ -143,7 +175,7 @@ class FusedRecommender(nn.Module):
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
-        scores = torch.addmm(self.prior(), self.customers(batch, table), table.T)
+        scores = self.match(self.customers(batch, table), table) + self.prior()
         if self.repeats is not None:
             scores = scores + self._repeated(batch, table)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
@@ -166,28 +198,33 @@ class FusedRecommender(nn.Module):
         table = self.products() if products is None else products
         start, events = self._inputs(batch, table)
         sequence, trail = self.behaviour.explain(start, events, batch)
-        towers = self._towers(start, events, sequence)
+        around = self.around(batch, table)
+        towers = self.towers(start, events, sequence, around)
         gates = self.fusion.gates(sequence, towers)
         parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
         contributions = {n: _last(part, batch.lengths) @ table.T for n, part in parts.items()}
+        if self.matching is not None:
+            whole = _last(self.fusion(sequence, towers), batch.lengths)
+            contributions["matching"] = self.matching(whole, table)
         if self.repeats is not None:
             contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
         scores = self.prior() + sum(contributions.values())
-        neighbours = None
+        neighbours, of_attributes = None, None
         if self.node is not None:
             scale = math.sqrt(sequence.shape[-1])
             real = torch.cat(
                 [torch.ones_like(batch.lengths[:, None], dtype=torch.bool), batch.real()], 1
             )
-            neighbours = self.node.coefficients(start, events * scale, real)
+            neighbours, of_attributes = self.node.coefficients(start, events * scale, real, around)
         return Evidence(
             scores,
             trail,
             contributions,
             {n: _last(g, batch.lengths)[:, 0] for n, g in gates.items()},
             neighbours,
+            of_attributes,
         )
 
 

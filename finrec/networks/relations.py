@@ -34,17 +34,19 @@ class Hidden:
     values: Tensor
 
 
-class _Spread(torch.autograd.Function):
-    """``A @ x`` for a fixed symmetric sparse A; the gradient is ``A @ grad``."""
+class Spread(torch.autograd.Function):
+    """``A @ x`` for a fixed sparse A, given with its transpose, which the gradient needs."""
 
     @staticmethod
-    def forward(ctx, matrix: Tensor, x: Tensor) -> Tensor:
-        ctx.matrix = matrix
+    def forward(ctx, matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
+        """``matrix @ x``."""
+        ctx.transposed = transposed
         return matrix @ x
 
     @staticmethod
     def backward(ctx, grad: Tensor):
-        return None, ctx.matrix @ grad.contiguous()
+        """Of x alone."""
+        return None, None, ctx.transposed @ grad.contiguous()
 
 
 class ProductGraph(nn.Module):
@@ -69,9 +71,11 @@ class ProductGraph(nn.Module):
         indptr: Tensor,
         indices: Tensor,
         values: Tensor,
+        neighbours: int = 0,
     ) -> None:
         super().__init__()
         self.kind = kind
+        self.neighbours = neighbours
         self.register_buffer("indptr", indptr, persistent=False)
         self.register_buffer("indices", indices, persistent=False)
         self.register_buffer("values", values, persistent=False)
@@ -122,7 +126,7 @@ class ProductGraph(nn.Module):
             return self._attend(x)
         layer_input = x
         for i, strength in enumerate(self.strength):
-            spread = _Spread.apply(self.matrix(), layer_input)  # [N, D]
+            spread = Spread.apply(self.matrix(), self.matrix(), layer_input)  # symmetric; [N, D]
             if hidden is not None:
                 message = F.embedding(hidden.right, layer_input) * hidden.values[:, None]
                 spread = spread - torch.zeros_like(spread).index_add(0, hidden.left, message)
@@ -134,11 +138,36 @@ class ProductGraph(nn.Module):
 
     def _attend(self, x: Tensor) -> Tensor:
         edges = self.edges()
-        if self.training:
+        if self.training and self.neighbours:
+            edges = edges[:, drawn(self.indptr, self.values, self.neighbours)]
+        elif self.training:
             edges = edges[:, torch.rand(edges.shape[1], device=edges.device) > 0.3]
         for convolution, strength in zip(self.convolutions, self.strength, strict=True):
             x = x + strength * F.elu(convolution(x, edges))
         return x
+
+
+def drawn(indptr: Tensor, weights: Tensor, most: int) -> Tensor:
+    """A sample of at most so many edges of each row, the heavier the likelier.
+
+    Without replacement, by exponential keys (Efraimidis and Spirakis, 2006); Hamilton et al.
+    (2017) sample neighbours like this so that a step's cost does not grow with the graph.
+
+    Args:
+        indptr: compressed rows, int64 [N + 1].
+        weights: of the edges, float [E], positive.
+        most: edges kept of each row.
+
+    Returns:
+        Places of the edges kept, ascending, int64.
+    """
+    counts = indptr[1:] - indptr[:-1]
+    rows = torch.repeat_interleave(torch.arange(len(counts), device=indptr.device), counts)
+    keys = torch.empty_like(weights).exponential_() / weights
+    order = torch.argsort(keys)
+    order = order[torch.argsort(rows[order], stable=True)]  # by row, smallest key first
+    place = torch.arange(len(order), device=order.device) - indptr[:-1][rows[order]]
+    return order[place < most].sort().values
 
 
 class PathTower(nn.Module):
@@ -182,21 +211,24 @@ class PathTower(nn.Module):
         return self.strength * torch.log1p(self.sharpness * self.walks(products, lengths))
 
 
-def sparse_matrix(indptr: Tensor, indices: Tensor, values: Tensor) -> Tensor:
-    """A square sparse CSR tensor of compressed rows."""
+def sparse_matrix(
+    indptr: Tensor, indices: Tensor, values: Tensor, columns: int | None = None
+) -> Tensor:
+    """A sparse CSR tensor of compressed rows, square unless ``columns`` says otherwise."""
     n = len(indptr) - 1
     with warnings.catch_warnings():  # torch calls the layout a beta; a test checks it
         warnings.filterwarnings("ignore", message="Sparse")
-        return torch.sparse_csr_tensor(indptr, indices, values, (n, n), check_invariants=False)
+        shape = (n, n if columns is None else columns)
+        return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
 
 
 class CustomerNode(nn.Module):
-    """A customer's node: attention over the products acquired so far and over itself. Eq. (12).
+    """A customer's node: attention over itself, its attributes and its products so far. Eq. (12).
 
     Inductive and causal: the node at moment t has the products of events before t as neighbours,
     so that nobody's future is seen and a new customer needs no training.
 
-    Shapes: own [B, D], products [B, T, D] -> [B, T + 1, D].
+    Shapes: own [B, D], products [B, T, D], attribute nodes [B, A, D] or None -> [B, T + 1, D].
     """
 
     def __init__(self, width: int) -> None:
@@ -205,19 +237,33 @@ class CustomerNode(nn.Module):
         self.of_customer = nn.Parameter(torch.zeros(width))
         self.of_product = nn.Parameter(torch.zeros(width))
 
-    def _logits(self, own: Tensor, products: Tensor) -> tuple[Tensor, Tensor]:
-        nodes = self.project(torch.cat([own[:, None], products], 1))  # [B, T + 1, D]
-        logits = nodes @ self.of_product + (nodes[:, :1] @ self.of_customer)  # [B, T + 1]
+    def _logits(
+        self, own: Tensor, products: Tensor, attributes: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        always = own[:, None] if attributes is None else torch.cat([own[:, None], attributes], 1)
+        nodes = self.project(torch.cat([always, products], 1))  # [B, 1 + A + T, D]
+        logits = nodes @ self.of_product + (nodes[:, :1] @ self.of_customer)  # [B, 1 + A + T]
         return nodes, F.leaky_relu(logits, 0.2)
 
-    def forward(self, own: Tensor, products: Tensor) -> Tensor:
+    def forward(self, own: Tensor, products: Tensor, attributes: Tensor | None = None) -> Tensor:
         """Sums over prefixes, so all moments cost one pass."""
-        nodes, logits = self._logits(own, products)
+        nodes, logits = self._logits(own, products, attributes)
         # The range is bounded so that no prefix sum loses its early terms; explain does the same.
         share = (20 * torch.tanh(logits / 20)).exp()[..., None]  # [B, T + 1, 1]
-        return F.elu((share * nodes).cumsum(1) / share.cumsum(1))
+        first = nodes.shape[1] - products.shape[1] - 1  # attributes are known from the beginning
+        return F.elu((share * nodes).cumsum(1) / share.cumsum(1))[:, first:]
 
-    def coefficients(self, own: Tensor, products: Tensor, real: Tensor) -> Tensor:
-        """Eq. (12) after the last real event, [B, T + 1]: the customer itself, then each event."""
-        _, logits = self._logits(own, products)
-        return (20 * torch.tanh(logits / 20)).masked_fill(~real, float("-inf")).softmax(1)
+    def coefficients(
+        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Eq. (12) after the last real event.
+
+        Returns:
+            [B, T + 1]: the customer itself, then each event; and [B, A]: each attribute node.
+            Together they add up to 1.
+        """
+        nodes, logits = self._logits(own, products, attributes)
+        count = nodes.shape[1] - products.shape[1] - 1
+        seen = torch.cat([real[:, :1].expand(-1, count + 1), real[:, 1:]], 1)
+        share = (20 * torch.tanh(logits / 20)).masked_fill(~seen, float("-inf")).softmax(1)
+        return torch.cat([share[:, :1], share[:, count + 1 :]], 1), share[:, 1 : count + 1]

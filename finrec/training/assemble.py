@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from finrec.config import PARTS, RunSettings, text_encoder_dir
+from finrec.config import PARTS, ModelSettings, RunSettings, text_encoder_dir
 from finrec.features import graph as graphs
-from finrec.features import profile, sequences, text
+from finrec.features import nodes, profile, sequences, text
+from finrec.features import regime as regimes
 from finrec.features.profile import Profile
 from finrec.networks.behaviour import BehaviourTransformer, EventSizes
+from finrec.networks.context import AttributeGraph, MarketRegime
 from finrec.networks.fusion import LivingTextTower, ProfileTower, TextTower
 from finrec.networks.language import TextTower as LanguageTower
+from finrec.networks.matching import MOST_PRODUCTS, MatchingNetwork
 from finrec.networks.recommender import FusedRecommender
 from finrec.networks.relations import Hidden, PathTower, ProductGraph
 from finrec.networks.repeats import RepeatTower
@@ -45,6 +48,8 @@ class Inputs:
             by text, attributes and graph alone.
         encoder: the text encoder whose top layers shall learn, its tokens and where they are;
             None where text vectors stay as they are.
+        nodes: attribute nodes of the graph; None without.
+        regime: state of the economy by day; None without.
     """
 
     catalogue: Catalogue
@@ -55,6 +60,8 @@ class Inputs:
     paths: graphs.Paths | None
     known: np.ndarray
     encoder: tuple[LanguageTower, Tensor, Tensor] | None = None
+    nodes: nodes.AttributeNodes | None = None
+    regime: regimes.Regime | None = None
 
 
 def inputs(
@@ -82,20 +89,21 @@ def inputs(
     sold = np.zeros(n, dtype=bool)
     sold[histories.products] = True
     table = split.catalogue.table
-    customers = split.customers[split.customers[CUSTOMER].isin(known)]
-    return (
-        Inputs(
-            split.catalogue,
-            profile.fit(customers),
-            profile.fit(table),
-            texts,
-            graph,
-            paths,
-            sold,
-            encoder,
-        ),
-        histories,
+    people = profile.fit(split.customers[split.customers[CUSTOMER].isin(known)])
+    has_nodes = with_graph and settings.model.graph_attributes
+    given = Inputs(
+        split.catalogue,
+        people,
+        profile.fit(table),
+        texts,
+        graph,
+        paths,
+        sold,
+        encoder,
+        nodes.build(histories, people, n) if has_nodes else None,
+        regimes.fit(split.regime, part.until) if settings.model.regime else None,
     )
+    return given, histories
 
 
 def _living(texts: list[str], layers: int, folder: Path | None) -> tuple[Any, Tensor, Tensor]:
@@ -128,7 +136,8 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     """The network for these inputs, with fresh weights from torch's current generator."""
     shape = settings.model
     if settings.protocol == "R1":  # when a held-out event happened is not known there
-        shape = shape.model_copy(update={"gaps": False, "calendar": False, "repeats": False})
+        undated = {"gaps": False, "calendar": False, "repeats": False, "regime": False}
+        shape = shape.model_copy(update=undated)
     attributes = None
     if not given.products.empty:
         numbers, codes = given.products.encode(given.catalogue.table)
@@ -143,10 +152,11 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
             torch.from_numpy(given.graph.indptr),
             torch.from_numpy(given.graph.indices),
             torch.from_numpy(given.graph.values),
+            shape.graph_neighbours,
         )
     return FusedRecommender(
         torch.from_numpy(given.known),
-        BehaviourTransformer(shape, SIZES),
+        BehaviourTransformer(shape, SIZES, _regime(given, shape)),
         ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
         attributes,
         _text_tower(given, shape.width),
@@ -156,7 +166,42 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
         RepeatTower(sequences.GAP_EDGES.tolist(), shape.width) if shape.repeats else None,
         shape.id_dropout,
+        _attribute_graph(given, shape.width),
+        _matching(given, shape),
     )
+
+
+def _regime(given: Inputs, shape: ModelSettings) -> MarketRegime | None:
+    if given.regime is None or not shape.regime:
+        return None
+    days, values = torch.from_numpy(given.regime.days), torch.from_numpy(given.regime.values)
+    return MarketRegime(days, values, shape.width)
+
+
+def _attribute_graph(given: Inputs, width: int) -> AttributeGraph | None:
+    if given.nodes is None:
+        return None
+    matrix = given.nodes.matrix(len(given.catalogue)).tocoo()
+    edges = torch.from_numpy(np.stack([matrix.row, matrix.col]).astype(np.int64))
+    return AttributeGraph(
+        torch.from_numpy(given.nodes.starts),
+        torch.from_numpy(given.nodes.cuts),
+        edges,
+        torch.from_numpy(matrix.data),
+        matrix.shape,
+        width,
+    )
+
+
+def _matching(given: Inputs, shape: ModelSettings) -> MatchingNetwork | None:
+    if shape.matching == "dot":
+        return None
+    if len(given.catalogue) > MOST_PRODUCTS:
+        raise DataError(
+            f"model.matching=mlp scores each pair by itself; with {len(given.catalogue):,} "
+            f"products (more than {MOST_PRODUCTS:,}) choose dot."
+        )
+    return MatchingNetwork(shape.width)
 
 
 def _text_tower(given: Inputs, width: int) -> TextTower | None:

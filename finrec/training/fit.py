@@ -29,6 +29,7 @@ from finrec.training.checkpoint import (
     optimizer_tensors,
 )
 from finrec.training.objective import Objective
+from finrec.training.weight_average import WeightAverage
 
 CHECKPOINT_SECONDS = 60.0  # of work lost at most, besides whole epochs
 GRADIENT_NORM = 5.0
@@ -131,6 +132,7 @@ class _Loop:
             "best": None,
         }
         self.best: dict[str, Tensor] = {}
+        self.mean = WeightAverage(self.net, settings.train.average * self.steps_per_epoch)
         self._resume()
         if not self.best and not self.state["step"]:
             self._transfer()
@@ -156,8 +158,10 @@ class _Loop:
         most = epochs if validate is None and epochs else train.epochs
         while self.state["epoch"] < most and not self._finished(validate is None):
             self._epoch(most)
-            value = float("nan") if validate is None else validate(self.scorer)
-            self._end_of_epoch(value, validate is None, most)
+            with self.mean.in_place():
+                value = float("nan") if validate is None else validate(self.scorer)
+                entry = self._note(value, validate is None)
+            self._end_of_epoch(entry, most)
         best = self.state["best"]
         load_weights(self.net, self.best, "the chosen epoch")
         return Fitted(
@@ -231,6 +235,7 @@ class _Loop:
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
         self.optimizer.step()
+        self.mean.update(self.state["epoch"] * self.steps_per_epoch + self.state["step"])
         return float(loss.detach())
 
     def _rate(self) -> float:
@@ -241,7 +246,8 @@ class _Loop:
         warm = min(1.0, (step + 1) / max(1.0, train.warmup * total))
         return train.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * min(1.0, step / total))))
 
-    def _end_of_epoch(self, value: float, fixed: bool, most: int) -> None:
+    def _note(self, value: float, fixed: bool) -> dict[str, Any]:
+        """Write the pass down, and keep its weights where they are the best so far."""
         state = self.state
         loss = state["loss_sum"] / self.steps_per_epoch
         state.update(epoch=state["epoch"] + 1, step=0, loss_sum=0.0)
@@ -251,6 +257,10 @@ class _Loop:
         if fixed or state["best"] is None or value > state["best"]["valid"]:
             state["best"] = entry
             self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        return entry
+
+    def _end_of_epoch(self, entry: dict[str, Any], most: int) -> None:
+        state = self.state
         self._save()
         self.progress(
             {
@@ -269,6 +279,7 @@ class _Loop:
             return
         tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"mean.{k}": v for k, v in self.mean.tensors.items()}
         tensors |= {f"adam.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
         tensors["rng.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
@@ -280,12 +291,19 @@ class _Loop:
         if loaded is None:
             return
         tensors, self.state = loaded
-        groups: dict[str, dict[str, Tensor]] = {"net": {}, "best": {}, "adam": {}, "rng": {}}
+        groups: dict[str, dict[str, Tensor]] = {
+            "net": {},
+            "best": {},
+            "mean": {},
+            "adam": {},
+            "rng": {},
+        }
         for name, value in tensors.items():
             group, key = name.split(".", 1)
             groups[group][key] = value
         load_weights(self.net, groups["net"], "the checkpoint")
         self.best = groups["best"]
+        self.mean.tensors = groups["mean"]
         if groups["adam"]:
             load_optimizer(self.optimizer, groups["adam"])
         torch.set_rng_state(groups["rng"]["cpu"])

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Additions = tuple[Tensor, Tensor, Tensor]
@@ -128,6 +129,27 @@ def softmax_over_catalogue(
         states, products, bias, targets, weights, smoothing, focal, *added
     )
     return loss
+
+
+def softmax_of_scores(
+    scores: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    focal: float = 0.0,
+    added: Additions | None = None,
+) -> Tensor:
+    """As :func:`softmax_over_catalogue`, for scores that are no dot product, float [S, N]."""
+    if focal and smoothing:
+        raise ValueError("Focal loss and label smoothing exclude each other; set one to 0.")
+    if added is not None:
+        scores = scores.index_put((added[0], added[1]), added[2], accumulate=True)
+    nll = F.cross_entropy(scores, targets, reduction="none", label_smoothing=smoothing)
+    if focal:
+        nll = (-torch.expm1(-nll)) ** focal * nll
+    if weights is None:
+        return nll.mean()
+    return (nll * weights).sum() / weights.sum().clamp(min=1e-12)
 
 
 def sampled_softmax(

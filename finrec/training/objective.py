@@ -12,7 +12,7 @@ from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
 from finrec.training import balance
 from finrec.training.assemble import Inputs, hidden_edges
-from finrec.training.losses import sampled_softmax, softmax_over_catalogue
+from finrec.training.losses import sampled_softmax, softmax_of_scores, softmax_over_catalogue
 
 
 class Objective:
@@ -66,6 +66,8 @@ class Objective:
             if added is not None:
                 added = (added[0], self.place[added[1]], added[2])
         how = (weights, train.smoothing, train.focal, added)
+        if self.net.matching is not None:
+            return softmax_of_scores(self.net.match(states, table) + bias, targets, *how)
         if train.negatives:
             return sampled_softmax(states, table, bias, targets, train.negatives, *how)
         return softmax_over_catalogue(states, table, bias, targets, *how)

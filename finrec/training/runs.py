@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from safetensors.torch import save_file
 from finrec import config
 from finrec.config import RunSettings
 from finrec.features.graph import Graph, Paths
+from finrec.features.nodes import AttributeNodes
 from finrec.features.profile import Profile
+from finrec.features.regime import Regime
 from finrec.schema import CheckpointError
 from finrec.scorer import Catalogue
 from finrec.snapshots import publish
@@ -118,6 +120,7 @@ def write_inputs(folder: Path, given: Inputs) -> None:
             "customers": given.customers.to_json(),
             "products": given.products.to_json(),
             "relation": None if given.graph is None else given.graph.relation,
+            "regime": [] if given.regime is None else list(given.regime.names),
         },
     )
     arrays: dict[str, np.ndarray] = {"known": given.known}
@@ -127,6 +130,10 @@ def write_inputs(folder: Path, given: Inputs) -> None:
         arrays |= {f"graph.{name}": getattr(given.graph, name) for name in GRAPH_ARRAYS}
     if given.paths is not None:
         arrays |= {f"paths.{name}": getattr(given.paths, name) for name in PATH_ARRAYS}
+    if given.nodes is not None:
+        arrays |= {f"nodes.{name}": value for name, value in vars(given.nodes).items()}
+    if given.regime is not None:
+        arrays |= {f"regime.{name}": getattr(given.regime, name) for name in ("days", "values")}
     save_file(
         {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
         folder / "features.safetensors",
@@ -153,6 +160,13 @@ def read_inputs(folder: Path) -> Inputs:
         if "paths.indptr" in arrays:
             paths = Paths(**{name: arrays[f"paths.{name}"].numpy() for name in PATH_ARRAYS})
         texts = arrays["texts"].numpy() if "texts" in arrays else None
+        nodes = regime = None
+        if "nodes.indptr" in arrays:
+            names = [f.name for f in fields(AttributeNodes)]
+            nodes = AttributeNodes(**{name: arrays[f"nodes.{name}"].numpy() for name in names})
+        if stored.get("regime"):
+            days, values = arrays["regime.days"].numpy(), arrays["regime.values"].numpy()
+            regime = Regime(tuple(stored["regime"]), days, values)
         return Inputs(
             Catalogue(table),
             Profile.from_json(stored["customers"]),
@@ -161,6 +175,8 @@ def read_inputs(folder: Path) -> Inputs:
             graph,
             paths,
             arrays["known"].numpy() if "known" in arrays else np.ones(len(table), dtype=bool),
+            nodes=nodes,
+            regime=regime,
         )
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error

@@ -24,6 +24,7 @@ from finrec.training import runs
 from finrec.training.losses import softmax_over_catalogue
 
 SHARED = ("behaviour.", "fusion.", "node.", "repeats.")  # of no product in particular
+OWN = "behaviour.regime."  # each data set has its own series
 HIDDEN = 0.3  # share of events that are masked
 PLAIN_PASSES = 3  # where products have no text, so that +tl can transfer behaviour only
 
@@ -45,7 +46,7 @@ def begin_with(net: FusedRecommender, name: str) -> list[str]:
     found = runs.find(name)
     theirs = found.scorer().network.state_dict()
     ours = net.state_dict()
-    shared = [k for k in ours if k.startswith(SHARED) and k in theirs]
+    shared = [k for k in ours if k.startswith(SHARED) and k in theirs and not k.startswith(OWN)]
     wrong = [k for k in shared if ours[k].shape != theirs[k].shape]
     if wrong or not shared:
         key = wrong[0] if wrong else "behaviour"

@@ -199,9 +199,26 @@ def test_eq_12_customer_node_matches_the_formula_at_every_moment():
         expected = torch.nn.functional.elu((share[:, None] * neighbours).sum(0))
         torch.testing.assert_close(out[0, moment], expected, atol=2e-2, rtol=2e-2)
     real = torch.ones(1, 5, dtype=torch.bool)
-    torch.testing.assert_close(
-        node.coefficients(own, products, real)[0], share, atol=2e-2, rtol=2e-2
-    )
+    shares, _ = node.coefficients(own, products, real)
+    torch.testing.assert_close(shares[0], share, atol=2e-2, rtol=2e-2)
+
+
+def test_customer_node_has_its_attributes_at_every_moment():
+    torch.manual_seed(0)
+    node = CustomerNode(6)
+    torch.nn.init.normal_(node.of_customer)
+    torch.nn.init.normal_(node.of_product)
+    own, attributes, products = torch.randn(1, 6), torch.randn(1, 2, 6), torch.randn(1, 4, 6)
+    out = node(own, products, attributes)
+    assert out.shape == (1, 5, 6)
+    for moment in range(5):
+        alone = node(own, torch.cat([attributes, products[:, :moment]], 1))[0, -1]
+        torch.testing.assert_close(out[0, moment], alone)
+    real = torch.tensor([[True, True, True, False, False]])
+    of_events, of_attributes = node.coefficients(own, products, real, attributes)
+    assert of_events.shape == (1, 5) and of_attributes.shape == (1, 2)
+    assert (of_events[0, 3:] == 0).all() and (of_attributes > 0).all()
+    torch.testing.assert_close(of_events.sum() + of_attributes.sum(), torch.tensor(1.0))
 
 
 def test_hidden_edges_equal_a_graph_without_those_customers(made):
