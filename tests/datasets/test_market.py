@@ -11,7 +11,9 @@ import pytest
 
 from finrec.datasets import fartrans, market, senate, series
 from finrec.datasets.market_features import as_of, price_features, regime
+from finrec.pipeline import ingest
 from finrec.schema import DataError, validated
+from finrec.split import split
 
 CSV = "Date,Open,Close,Adj. Close\n2020-01-03,3,4,2.0\n2020-01-02,1,2,1.0\n"
 JSON = {
@@ -189,3 +191,19 @@ def test_market_real_and_joined_to_trades(real_data: Path) -> None:
     one = trades[trades["product_id"] == "AAPL"].iloc[0]
     before = apple[apple.index < one["time"]].iloc[-1]
     assert one["drawdown"] == before["drawdown"]
+
+
+def test_any_source_can_be_joined_to_market_series_and_keeps_the_economys_state(
+    home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "fund.csv").write_text(CSV)
+    days = pd.date_range("2020-01-01", "2026-12-31", freq="D")
+    rates = "\n".join(f"{d:%Y-%m-%d},{i % 7}" for i, d in enumerate(days))
+    (tmp_path / "FRED-RATE.csv").write_text("Date,Value\n" + rates)
+    made = ingest("demo", None, {"market": str(tmp_path)})
+    data = made.load()
+    (column,) = [c for c in data.extra["regime"] if c != "time"]
+    for event in data.events.iloc[[0, len(data.events) // 2, -1]].to_dict("records"):
+        before = (event["time"].normalize() - days[0]).days - 1
+        assert event[column] == before % 7
+    assert split(data).regime is not None
