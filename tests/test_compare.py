@@ -37,7 +37,7 @@ def test_names_of_methods_and_groups():
 def test_cells_are_measured_once_and_summed_up(made):
     told = []
     assert compare.run(made, told.append, apart=False) == []
-    assert [e["event"] for e in told] == ["cell"] * 3 + ["done"]
+    assert [e["event"] for e in told] == ["cell", "measured"] * 3 + ["done"]
     stamps = {c.key: (c.folder / "cell.json").stat().st_mtime_ns for c in made.cells}
     again = compare.plan("small", METHODS)
     assert compare.run(again, told.append, apart=False) == [] and len(again.done) == 3

@@ -10,6 +10,7 @@ import pandas as pd
 import typer
 
 from finrec.commands import screen
+from finrec.schema import DataError
 
 
 def compare(
@@ -38,6 +39,7 @@ def compare(
 ) -> None:
     """Measure methods on a snapshot, each cell once; killed, give the same command again."""
     from finrec.pipeline import compare as verbs
+    from finrec.pipeline import comparing
 
     def tell(event: dict[str, Any]) -> None:
         if event["event"] == "cell":
@@ -56,7 +58,9 @@ def compare(
         ours = {"model": model, "train": course}
         names = verbs.chosen(methods)
         made = verbs.plan(snapshot, names, wanted, seeds, preset, budget, tell, ours)
-    failed = verbs.run(made, tell)
+    failed = comparing.work(made, tell)
+    if not made.done:
+        raise DataError(" ".join(failed) or f"{made.name} was cancelled before a cell was done.")
     if reference is not None:
         verbs.refer(made, reference)
     shown = verbs.summary(made, metric or verbs.headline(made))

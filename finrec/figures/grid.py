@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from finrec.config import PARTS
 from finrec.figures import formats
+from finrec.figures.reference import label
 from finrec.figures.style import BLUE, GREY, empty, styled
 
 COLUMNS = {
@@ -20,12 +23,20 @@ PAPER = {
 }  # fmt: skip
 
 
-def bars(table: pd.DataFrame, metric: str) -> tuple[go.Figure, str]:
+def of_protocol(table: pd.DataFrame, protocol: str) -> pd.DataFrame:
+    """Rows of one protocol."""
+    return table[table["protocol"] == protocol]
+
+
+def bars(
+    table: pd.DataFrame, metric: str, titles: Mapping[str, str] | None = None
+) -> tuple[go.Figure, str]:
     """Means with their 95 % intervals, the best on top; and what they say.
 
     Args:
         table: of one protocol, as from :func:`finrec.pipeline.compare.summary`.
         metric: its name.
+        titles: of methods, for people; their own names where none are given.
     """
     if table.empty:
         return empty("Nothing is measured yet."), "Nothing is measured yet."
@@ -38,8 +49,9 @@ def bars(table: pd.DataFrame, metric: str) -> tuple[go.Figure, str]:
     }
     figure = go.Figure(
         go.Bar(
-            x=table["mean"], y=table["method"], orientation="h", marker_color=colours,
-            error_x=spread,
+            x=table["mean"], y=[formats.markup(n) for n in named(table, titles)],
+            orientation="h", marker_color=colours, error_x=spread, customdata=table["method"],
+            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", type="category")
@@ -47,14 +59,24 @@ def bars(table: pd.DataFrame, metric: str) -> tuple[go.Figure, str]:
     best = table.iloc[0]
     words = (
         f"{formats.measure(metric)} with 95 % intervals over customers; our own network in blue. "
-        f"Best: {best['method']} with {best['mean']:.4f}."
+        f"Best: {named(table, titles)[0]} with {formats.metric(best['mean'])}."
     )
     return styled(figure, 90 + 26 * len(table)), words
 
 
-def shown(table: pd.DataFrame) -> pd.DataFrame:
+def named(table: pd.DataFrame, titles: Mapping[str, str] | None) -> list[str]:
+    """Methods in words, or by their own names where no words are given."""
+    if titles is None:
+        return [str(m) for m in table["method"]]
+    return [label(m, titles) for m in table["method"]]
+
+
+def shown(table: pd.DataFrame, titles: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The table with headings for people."""
-    return table[[c for c in COLUMNS if c in table]].rename(columns=COLUMNS)
+    kept = table[[c for c in COLUMNS if c in table]].assign(method=named(table, titles))
+    if "parameters" in kept:
+        kept = kept.assign(parameters=kept["parameters"].round().astype("int64"))
+    return kept.rename(columns=COLUMNS)
 
 
 def beside(table: pd.DataFrame) -> pd.DataFrame:

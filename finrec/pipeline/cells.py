@@ -6,6 +6,7 @@ again, whatever comparison asks for it.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -106,9 +108,25 @@ class Cell:
 
 
 def measure(cell: Cell, progress: Progress = lambda event: None) -> None:
-    """Measure a cell in this process and keep it; a finished one is left as it is."""
-    if cell.done:
-        return
+    """Measure a cell in this process and keep it; a finished one is left as it is.
+
+    Where another process measures the same cell, this one waits for it.
+    """
+    with _alone(cell):
+        if not cell.done:
+            _measure(cell, progress)
+
+
+@contextmanager
+def _alone(cell: Cell) -> Iterator[None]:
+    locks = cell.folder.parent.parent / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / cell.key).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _measure(cell: Cell, progress: Progress) -> None:
     found, per_case = _fused(cell, progress) if cell.fused else _baseline(cell)
     found |= {
         "cell": asdict(cell),
@@ -180,7 +198,7 @@ def _have(settings: RunSettings) -> Run | None:
 def _go_on(settings: RunSettings, progress: Progress) -> Run | None:
     """Finish a training of these settings that was interrupted."""
     for job in jobs.jobs():
-        if job.settings == settings and job.state in ("stopped", "cancelled"):
+        if job.settings == settings and job.state in ("stopped", "paused", "cancelled"):
             (jobs.folder(job.run) / "cancel").unlink(missing_ok=True)
             return learning.work(job.run, progress)
     return None

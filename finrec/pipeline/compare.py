@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finrec import baselines, config
+from finrec import config
 from finrec import snapshots as store
-from finrec.config import PARTS
 from finrec.evaluation import significance
-from finrec.pipeline import tuning
 from finrec.pipeline.cells import Cell, in_a_child, measure
+from finrec.pipeline.planning import chosen, grid, titles
 from finrec.schema import DataError
 from finrec.training.checkpoint import read_json, write_json
 
@@ -50,28 +49,6 @@ class Comparison:
         return [c for c in self.cells if c.done]
 
 
-def chosen(methods: str) -> list[str]:
-    """Names of methods: ``all``, ``ablation``, ``baselines``, or names with commas between.
-
-    Raises:
-        DataError: for an unknown name.
-    """
-    groups = {"ablation": list(PARTS), "baselines": list(baselines.METHODS)}
-    groups["all"] = groups["ablation"] + groups["baselines"]
-    names: list[str] = []
-    for one in methods.split(","):
-        names += groups.get(one.strip(), [one.strip()])
-    for name in names:
-        if name not in PARTS:
-            baselines.method(name)
-    return list(dict.fromkeys(names))
-
-
-def titles() -> dict[str, str]:
-    """Name of each method for people."""
-    return {name: m.title for name, m in baselines.METHODS.items()}
-
-
 def plan(
     snapshot: str,
     methods: Sequence[str],
@@ -95,35 +72,12 @@ def plan(
         ours: ``model`` and ``train`` settings of our network, over those of the preset and tuning.
     """
     found = store.find(snapshot)
-    cells = []
-    for protocol in protocols or (found.info.protocol,):
-        if protocol not in ("R1", "R2"):
-            raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
-        for name in methods:
-            settings: dict[str, Any] = tuning.best(found.ref, protocol, name, preset)
-            if budget and not settings:
-                progress({"event": "tuning", "method": name})
-                settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
-            fused = name in PARTS
-            if fused:
-                settings = _over(settings, ours or {})
-            random = fused or baselines.method(name).seeded
-            for seed in range(seeds if random else 1):
-                cells.append(
-                    Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
-                )
-    ordered = sorted(cells, key=lambda c: c.seed)  # a first look at all methods comes early
+    cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, ours)
     stamp = datetime.now(UTC)
     name = f"{found.info.name}-{stamp:%y%m%d-%H%M%S}"
-    made = Comparison(name, tuple(ordered), stamp.isoformat(timespec="seconds"))
+    made = Comparison(name, cells, stamp.isoformat(timespec="seconds"))
     write_json(_file(name), {"created": made.created, "cells": [asdict(c) for c in made.cells]})
     return made
-
-
-def _over(settings: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    joined = {group: {**settings.get(group, {}), **given.get(group, {})}
-              for group in ("model", "train")}  # fmt: skip
-    return {group: values for group, values in joined.items() if values}
 
 
 def _file(name: str) -> Path:
@@ -185,7 +139,12 @@ def run(
         if reason:
             failed.append(f"{cell.method}, seed {cell.seed}: {reason}")
         spent.append(time.monotonic() - began)
-    progress({"event": "done", "done": len(todo), "of": len(todo), "eta_seconds": 0.0})
+        if cell.done or reason:
+            progress({"event": "measured", "dataset": cell.snapshot.partition("@")[0],
+                      "method": cell.method, "preset": cell.preset, "seed": cell.seed,
+                      "seconds": spent[-1], "message": reason})  # fmt: skip
+    if not cancelled():
+        progress({"event": "done", "done": len(todo), "of": len(todo), "eta_seconds": 0.0})
     return failed
 
 
@@ -338,3 +297,9 @@ def refer(made: Comparison, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(part, index=False, float_format="%.6g")
     part.replace(file)
+
+
+__all__ = [
+    "OURS", "TIDY", "Cell", "Comparison", "chosen", "command", "comparisons", "find", "grid",
+    "headline", "metrics", "plan", "refer", "run", "summary", "tidy", "titles",
+]  # fmt: skip

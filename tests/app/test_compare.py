@@ -9,7 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from finrec.pipeline import published
+from finrec import snapshots
+from finrec.figures import formats
+from finrec.pipeline import compare, comparing, published
 from finrec.schema import DataError
 from tests.app.conftest import Screen, calm, texts
 from tests.figures.test_reference import ROWS
@@ -79,3 +81,53 @@ def test_damaged_reference_results_are_one_sentence(results: Path, text: str, sa
     results.write_text(text)
     with pytest.raises(DataError, match=said):
         published.reference()
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the comparisons that the page has asked to be begun, without a process."""
+    names: list[str] = []
+    monkeypatch.setattr(comparing, "start", names.append)
+    return names
+
+
+def test_comparison_is_begun_from_the_form(
+    screen: Screen, small_dataset: Any, begun: list[str]
+) -> None:
+    snapshots.write(small_dataset, {"source": "tests", "files": []})
+    app = calm(opened(screen, "Comparisons"))
+    assert "No comparison of this data is made yet." in texts(app)
+    assert "12 measurements; this takes about" in texts(app), "four variants, three seeds"
+    app = calm(app.segmented_control(key="methods group").set_value("some").run())
+    assert "Choose at least one method" in texts(app)
+    app.multiselect(key="methods chosen").set_value(["popularity", "markov"]).run()
+    app = calm(next(b for b in app.button if b.label == "Start the comparison").click().run())
+    (made,) = compare.comparisons()
+    assert begun == [made.name]
+    assert [(c.method, c.protocol) for c in made.cells] == [("popularity", "R2"), ("markov", "R2")]
+    assert "0 of 2 measurements made" in texts_of_progress(app)
+
+
+def texts_of_progress(app: Any) -> str:
+    return "\n".join(str(p.proto.text) for p in app.get("progress"))
+
+
+def test_comparison_is_read_gone_on_with_and_deleted(
+    screen: Screen, small_dataset: Any, begun: list[str]
+) -> None:
+    snapshots.write(small_dataset, {"source": "tests", "files": []})
+    made = compare.plan("small", ["popularity", "markov"])
+    compare.run(compare.Comparison(made.name, made.cells[:1], made.created), apart=False)
+    app = calm(opened(screen, "Comparisons"))
+    assert "1 of 2 measurements made" in texts_of_progress(app)
+    first = made.cells[0].result()["metrics"]["R2"]["masked"]["ndcg@3"]
+    assert formats.markdown(f"Best: Popularity with {first:.4f}") in texts(app)
+    app = calm(app.button(key=f"go on {made.name}").click().run())
+    assert begun == [made.name]
+    compare.run(made, apart=False)
+    app = calm(app.run())
+    assert "Not done yet" not in texts(app)
+    assert app.selectbox(key="method metric").value == "ndcg@3"
+    app = calm(app.button(key=f"delete {made.name}").click().run())
+    assert compare.comparisons() == []
+    assert "No comparison of this data is made yet." in texts(app)

@@ -1,0 +1,75 @@
+"""Which cells a comparison has: methods by name, each with its settings and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from finrec import baselines
+from finrec import snapshots as store
+from finrec.config import PARTS
+from finrec.pipeline import tuning
+from finrec.pipeline.cells import Cell
+from finrec.schema import DataError
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def chosen(methods: str) -> list[str]:
+    """Names of methods: ``all``, ``ablation``, ``baselines``, or names with commas between.
+
+    Raises:
+        DataError: for an unknown name.
+    """
+    groups = {"ablation": list(PARTS), "baselines": list(baselines.METHODS)}
+    groups["all"] = groups["ablation"] + groups["baselines"]
+    names: list[str] = []
+    for one in methods.split(","):
+        names += groups.get(one.strip(), [one.strip()])
+    for name in names:
+        if name not in PARTS:
+            baselines.method(name)
+    return list(dict.fromkeys(names))
+
+
+def titles() -> dict[str, str]:
+    """Name of each method for people."""
+    return {name: m.title for name, m in baselines.METHODS.items()}
+
+
+def grid(
+    snapshot: str,
+    methods: Sequence[str],
+    protocols: Sequence[str] = (),
+    seeds: int = 5,
+    preset: str = "standard",
+    budget: float = 0.0,
+    progress: Progress = lambda event: None,
+    ours: dict[str, dict[str, Any]] | None = None,
+) -> tuple[Cell, ...]:
+    """The cells of a comparison that is not made yet; see :func:`plan`."""
+    found = store.find(snapshot)
+    cells = []
+    for protocol in protocols or (found.info.protocol,):
+        if protocol not in ("R1", "R2"):
+            raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
+        for name in methods:
+            settings: dict[str, Any] = tuning.best(found.ref, protocol, name, preset)
+            if budget and not settings:
+                progress({"event": "tuning", "method": name})
+                settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
+            fused = name in PARTS
+            if fused:
+                settings = _over(settings, ours or {})
+            random = fused or baselines.method(name).seeded
+            for seed in range(seeds if random else 1):
+                cells.append(
+                    Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
+                )
+    return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
+
+
+def _over(settings: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    joined = {group: {**settings.get(group, {}), **given.get(group, {})}
+              for group in ("model", "train")}  # fmt: skip
+    return {group: values for group, values in joined.items() if values}

@@ -1,0 +1,155 @@
+"""Comparisons in the background: watched, cancelled, gone on with, one at a time, deleted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finrec import config, schema, snapshots
+from finrec.pipeline import cells, compare, comparing
+from finrec.schema import DataError
+
+METHODS = ["popularity", "markov", "itemcf"]
+
+
+@pytest.fixture
+def made(home: Path, small_dataset: schema.Dataset) -> compare.Comparison:
+    snapshots.write(small_dataset)
+    return compare.plan("small", METHODS)
+
+
+def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def state(made: compare.Comparison) -> str:
+    return comparing.standing(made.name).state
+
+
+def log(made: compare.Comparison) -> str:
+    file = config.data_dir() / "comparisons" / "work" / made.name / "log.jsonl"
+    return file.read_text() if file.exists() else ""
+
+
+def test_started_cancelled_killed_and_gone_on_with(made: compare.Comparison) -> None:
+    assert state(made) == "planned"
+    comparing.start(made.name)
+    assert state(made) in comparing.LIVE
+    with pytest.raises(DataError, match="at work already"):
+        comparing.start(made.name)
+    with pytest.raises(DataError, match="cancel it first"):
+        comparing.delete(made.name)
+    wait(lambda: '"cell"' in log(made))
+    now = comparing.standing(made.name)
+    assert now.state == "running" and now.doing is not None and now.doing[0] in METHODS
+    assert now.left is not None and 0 < now.left <= 3 * comparing.UNKNOWN_SECONDS
+    comparing.cancel(made.name)
+    wait(lambda: state(made) == "cancelled")
+    kept = len(made.done)
+    assert kept < 3
+
+    comparing.start(made.name)
+    wait(lambda: log(made).count('"cell"') >= 2)
+    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
+    (worker,) = [p for p in pids if asked(p) == ["compare", made.name]]
+    os.kill(worker, signal.SIGKILL)
+    wait(lambda: state(made) == "interrupted")
+    comparing.start(made.name)
+    wait(lambda: state(made) == "done")
+    assert len(made.done) == 3
+    standing = comparing.standing(made.name)
+    assert (standing.done, standing.of, standing.left, standing.failed) == (3, 3, None, ())
+    again = compare.grid("small", [*METHODS, "ease"])
+    assert comparing.expected(again) == comparing.UNKNOWN_SECONDS, "what is measured costs nothing"
+
+
+def asked(pid: int) -> list[str]:
+    """What a finrec process was asked to do."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    except OSError:
+        return []
+    return words[words.index("finrec") + 1 :] if "finrec" in words else []
+
+
+def test_one_comparison_works_at_a_time(made: compare.Comparison, monkeypatch: Any) -> None:
+    monkeypatch.setattr(compare, "_apart", lambda cell, cancelled: compare._here(cell))
+    turn = config.data_dir() / "comparisons" / "work" / "turn"
+    turn.parent.mkdir(parents=True)
+    with comparing._held(turn) as held:
+        assert held is not None
+        thread = threading.Thread(target=comparing.work, args=(made,))
+        thread.start()
+        wait(lambda: state(made) == "waiting")
+        assert not made.done
+    thread.join(60)
+    assert state(made) == "done"
+
+
+def test_failed_cell_is_told_until_it_succeeds(made: compare.Comparison, monkeypatch: Any) -> None:
+    real = compare._here
+
+    def fails(cell: cells.Cell, cancelled: Any) -> str:
+        return "out of luck" if cell.method == "markov" else real(cell)
+
+    monkeypatch.setattr(compare, "_apart", fails)
+    assert comparing.work(made) == ["markov, seed 0: out of luck"]
+    found = comparing.standing(made.name)
+    assert (found.state, found.done, found.failed) == (
+        "failed",
+        2,
+        ("markov, seed 0: out of luck",),
+    )
+    monkeypatch.setattr(compare, "_apart", lambda cell, cancelled: real(cell))
+    assert comparing.work(made) == []
+    assert comparing.standing(made.name).state == "done"
+
+
+def test_deleting_keeps_what_another_comparison_has(made: compare.Comparison) -> None:
+    compare.run(made, apart=False)
+    other = compare.Comparison("small-other", made.cells[:1], made.created)
+    file = config.data_dir() / "comparisons" / f"{made.name}.json"
+    told = file.read_text()
+    for cell in made.cells[1:]:
+        assert cell.method in told
+    compare.write_json(
+        file.with_name("small-other.json"),
+        {"created": made.created, "cells": [compare.asdict(other.cells[0])]},
+    )
+    comparing.delete(made.name)
+    assert [m.name for m in compare.comparisons()] == ["small-other"]
+    assert [c.done for c in made.cells] == [True, False, False]
+    with pytest.raises(DataError, match="is no comparison"):
+        comparing.cancel(made.name)
+    with pytest.raises(DataError, match="is not the name"):
+        comparing.cancel_asked("../evil")
+
+
+def test_same_cell_is_measured_once_by_two_at_once(
+    made: compare.Comparison, monkeypatch: Any
+) -> None:
+    times = []
+    real = cells._baseline
+
+    def slow(cell: cells.Cell) -> Any:
+        times.append(cell.method)
+        time.sleep(0.3)
+        return real(cell)
+
+    monkeypatch.setattr(cells, "_baseline", slow)
+    both = [threading.Thread(target=cells.measure, args=(made.cells[0],)) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(60)
+    assert times == [made.cells[0].method] and made.cells[0].done
