@@ -36,7 +36,8 @@ class SlopeOneTrust:
     Args:
         neighbours: most trusted customers of each.
         popular: weight of popularity beside it.
-        links: SOURCE, TARGET, WEIGHT as in a data set; None: trust is similarity alone.
+        links: SOURCE, TARGET, WEIGHT as in a data set; None: those of the data that it is fitted
+            on. Without any, trust is similarity alone.
         seed: of the draw of customers that may be trusted.
     """
 
@@ -54,6 +55,8 @@ class SlopeOneTrust:
         self, fold: Fold, split: Split, rng: np.random.Generator | None = None
     ) -> SlopeOneTrust:
         """Keep the histories of customers who can be trusted: those with two products or more."""
+        if self.links is None:
+            self.links = split.links
         part = fold.train
         known = cohort(part[CUSTOMER].unique(), part, split.customers, split.catalogue, fold.until)
         several = np.flatnonzero(known.lengths > 1)

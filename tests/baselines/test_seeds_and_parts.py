@@ -18,6 +18,7 @@ from finrec.baselines.next_event import LENGTH, padded
 from finrec.baselines.popularity import Popularity
 from finrec.baselines.slope_one_trust import SlopeOneTrust
 from finrec.baselines.time_cf_cuckoo import _flight, cuckoo_kmeans, inertia
+from finrec.schema import no_links
 from finrec.scorer import cohort
 from finrec.split import split
 
@@ -74,9 +75,9 @@ def _slope_one(taken: np.ndarray, own: np.ndarray, trust: np.ndarray) -> np.ndar
 
 @pytest.mark.parametrize("linked", [False, True])
 def test_slope_one_equals_its_definition(small_dataset, linked):
-    cut = split(small_dataset)
-    links = small_dataset.links if linked else None
-    method = SlopeOneTrust(neighbours=1000, popular=0.0, links=links).fit(cut.test, cut)
+    cut = split(small_dataset if linked else replace(small_dataset, links=no_links()))
+    links = small_dataset.links
+    method = SlopeOneTrust(neighbours=1000, popular=0.0).fit(cut.test, cut)
     customers = cut.test.cases.customers.take(slice(0, 12))
     found = method.score(customers)
     taken = method.taken.toarray()
