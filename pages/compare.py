@@ -8,9 +8,10 @@ import streamlit as st
 
 from finrec import pipeline
 from finrec.config import PARTS
-from finrec.figures import comparison, formats, tables
+from finrec.figures import comparison, formats, scatter, tables
 from finrec.pipeline import Run, Snapshot
-from pages import answers, comparing, frame, published, reference, why
+from finrec.pipeline import gains as verbs
+from pages import answers, comparing, frame, gains, published, reference, versus, why
 
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
@@ -61,10 +62,16 @@ def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
     said(measured, snapshot, protocol, view, which)
     rows = comparison.measured(measured, protocol, view, which)
     wide = comparison.table(rows, names[:TABLE_METRICS])
-    frame.chart(
-        comparison.bars(rows, metric), comparison.describe_bars(rows, metric), wide, "metric bars"
-    )
+    bar = frame.chart(
+        comparison.bars(rows, metric), comparison.describe_bars(rows, metric), wide, "metric bars",
+        pick=True,
+    )  # fmt: skip
     frame.download(comparison.summary(rows), f"comparison-{protocol}", "save comparison")
+    if which in ("all", "warm") and view == "masked":  # what each case was kept for
+        sides = verbs.of_runs(measured, protocol)
+        gains.draw(snapshot.ref, protocol, sides, metric, which, "models", bar)
+    if which == "all" and view == "masked":
+        versus.trade_off(scatter.of_runs(measured, protocol, metric), metric, "models")
     return protocol
 
 
@@ -132,20 +139,27 @@ def models(snapshot: Snapshot) -> None:
 
 def main() -> None:
     """Draw the screen; only the part that is open is drawn."""
+    if st.session_state.pop("opened from compare", False):
+        st.switch_page("pages/customers.py")
     snapshot = frame.snapshot()
     frame.header(
         "Compare",
         "Models and methods, measured in the same way.",
         snapshot.info if snapshot else None,
     )
-    own, methods, known = st.tabs(
-        ["Models", "Comparisons", "Reference results"], key="compare part", on_change="rerun"
+    own, pair, methods, known = st.tabs(
+        ["Models", "Two models", "Comparisons", "Reference results"],
+        key="compare part",
+        on_change="rerun",
     )
     if snapshot is None and not known.open:
         frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
     elif own.open and snapshot is not None:
         with own:
             models(snapshot)
+    elif pair.open and snapshot is not None:
+        with pair:
+            versus.draw([r for r in pipeline.runs() if r.settings.snapshot == snapshot.ref])
     elif methods.open and snapshot is not None:
         with methods:
             comparing.draw(snapshot)

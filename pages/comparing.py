@@ -12,11 +12,12 @@ import streamlit as st
 
 from finrec import pipeline
 from finrec.config import PARTS
-from finrec.figures import formats, grid
+from finrec.figures import formats, grid, scatter
 from finrec.figures import reference as figures
 from finrec.pipeline import Snapshot, compare, comparing
+from finrec.pipeline import gains as verbs
 from finrec.schema import FinrecError
-from pages import frame
+from pages import frame, gains, versus
 
 STATES = {
     "planned": ("not begun", "gray"),
@@ -39,6 +40,12 @@ GROUPS = {
 def summary(name: str, mark: str, metric: str, part: str) -> Any:
     """One row a method; ``mark`` changes with every cell that is measured."""
     return compare.summary(compare.find(name), metric, part)
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def tidy(name: str, mark: str) -> Any:
+    """One row a metric of every cell that is measured."""
+    return compare.tidy(compare.find(name))
 
 
 def form(snapshot: Snapshot) -> tuple[Any, ...]:
@@ -178,20 +185,33 @@ def results(found: Sequence[comparing.Standing]) -> None:
     part = row.selectbox(
         "Customers", ["all", "warm"], key="method slice", format_func=figures.SLICES.__getitem__
     )
-    table = summary(made.name, comparing.mark(made), str(metric), str(part))
+    mark = comparing.mark(made)
+    table = summary(made.name, mark, str(metric), str(part))
     for protocol in dict.fromkeys(table["protocol"]):
         rows = grid.of_protocol(table, protocol)
         if table["protocol"].nunique() > 1:
             st.subheader(figures.PROTOCOL_WORDS[protocol], anchor=False)
         titles = compare.titles()
-        frame.chart(
-            *grid.bars(rows, str(metric), titles), grid.shown(rows, titles), f"methods {protocol}"
+        bar = frame.chart(
+            *grid.bars(rows, str(metric), titles),
+            grid.shown(rows, titles),
+            f"methods {protocol}",
+            pick=True,
         )
+        sides = verbs.of_comparison(made, protocol)
+        gains.draw(
+            made.cells[0].snapshot, protocol, sides, str(metric), str(part),
+            f"{made.name} {protocol}", bar,
+        )  # fmt: skip
+        points = scatter.of_comparison(
+            tidy(made.name, mark), protocol, str(metric), str(part), titles
+        )
+        versus.trade_off(points, str(metric), f"{made.name} {protocol}")
     st.caption(
         "p: paired permutation test over customers against the whole network, adjusted after Holm."
     )
     with st.container(horizontal=True):
-        frame.download(compare.tidy(made), made.name, "save methods", "Save all figures as CSV")
+        frame.download(tidy(made.name, mark), made.name, "save methods", "Save all figures as CSV")
         if names[str(name)].state == "done":
             buttons(names[str(name)])
 

@@ -204,16 +204,35 @@ def empty(sentence: str, page: str, label: str) -> None:
         st.page_link(page, label=label, icon=":material/arrow_forward:")
 
 
-def chart(figure: Any, description: str, table: Any, key: str) -> None:
-    """A figure with its description in words and the same values as a table."""
+def chart(figure: Any, description: str, table: Any, key: str, pick: bool = False) -> str | None:
+    """A figure with its description in words and the same values as a table.
+
+    Args:
+        figure: of plotly.
+        description: what it says.
+        table: its twin.
+        key: of the widgets.
+        pick: whether a bar of the first trace can be clicked.
+
+    Returns:
+        The ``customdata`` of the bar that is chosen with a click.
+    """
     theme = st.context.theme.type
     if theme is not None:
         figure = style.inked(figure, dark=theme == "dark")
     figure.update_layout(separators=formats.separators())
-    st.plotly_chart(figure, width="stretch", key=key, config=CHART, alt=description)
+    asked: Any = {"on_select": "rerun", "selection_mode": "points"} if pick else {}
+    event = st.plotly_chart(
+        figure, width="stretch", key=key, config=CHART, alt=description, **asked
+    )
     st.caption(formats.markdown(description))
     with st.expander("The same as a table", icon=":material/table:"):
         show(table, f"{key}-table", description)
+    if not pick:
+        return None
+    places = [int(p["point_index"]) for p in event["selection"]["points"]]
+    known = figure.data[0].customdata
+    return str(known[places[0]]) if places and places[0] < len(known) else None
 
 
 def show(table: Any, key: str, alt: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from finrec.figures import comparison, formats
+from finrec.figures import comparison, formats, scatter
 from finrec.figures import reference as figures
 from finrec.pipeline import compare
 from finrec.pipeline import published as verbs
-from pages import frame
+from pages import frame, versus
 
 VIEWS = {True: "What is not held", False: "Everything"}
 
@@ -75,6 +75,7 @@ def draw() -> None:
     titles = compare.titles()
     twin = figures.measurements(own, str(metric), titles)
     frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
+    versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
     variants = figures.ablation(found, str(dataset))
     if len(variants) > 1:

@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from finrec.config import PARTS, RunSettings
 from finrec.figures import formats
 from finrec.figures.rows import largest
-from finrec.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, empty, styled
+from finrec.figures.style import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, empty, styled
 
 PART_WORDS = {
     "baseline": "Events",
@@ -201,6 +201,7 @@ def bars(rows: pd.DataFrame, metric: str) -> go.Figure:
             text=[formats.metric(v) for v in found["mean"]],
             textposition="inside",
             insidetextanchor="start",
+            customdata=[f"{p}|{q}" for p, q in zip(found["parts"], found["preset"], strict=True)],
             hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
     )
@@ -276,8 +277,8 @@ def ablation_bars(table: pd.DataFrame) -> go.Figure:
         ("Precision", BLUE, 1, " %{y:.4f}"),
         ("Recall", ORANGE, 1, " %{y:.4f}"),
         ("F1", GREEN, 1, " %{y:.4f}"),
-        ("Training time", GREY, 2, " %{y:.0f} s"),
-        ("Parameters", GREY, 3, " %{y:,.0f}"),
+        ("Training time", FAINT, 2, " %{y:.0f} s"),
+        ("Parameters", FAINT, 3, " %{y:,.0f}"),
     )
     for column, colour, row, digits in shown:
         if column not in table:
@@ -290,7 +291,14 @@ def ablation_bars(table: pd.DataFrame) -> go.Figure:
                 name=column,
                 marker_color=colour,
                 showlegend=row == 1,
-                error_y=None if spread is None else {"type": "data", "array": spread.fillna(0.0)},
+                error_y=None
+                if spread is None
+                else {
+                    "type": "data",
+                    "array": spread.fillna(0.0),
+                    "color": GREY,
+                    "thickness": 2,
+                },
                 hovertemplate="%{x}: " + column + digits + "<extra></extra>",
             ),
             row=row,

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from finrec.config import PARTS
 from finrec.figures import formats
 from finrec.figures.reference import label
-from finrec.figures.style import BLUE, GREY, empty, styled
+from finrec.figures.style import BLUE, FAINT, GREY, empty, styled
 
 COLUMNS = {
     "method": "Method", "seeds": "Seeds", "mean": "Mean", "sd": "SD over seeds", "low": "95 % from",
@@ -40,12 +40,14 @@ def bars(
     """
     if table.empty:
         return empty("Nothing is measured yet."), "Nothing is measured yet."
-    colours = [BLUE if m in PARTS else GREY for m in table["method"]]
+    colours = [BLUE if m in PARTS else FAINT for m in table["method"]]
     spread = {
         "type": "data",
         "symmetric": False,
         "array": table["high"] - table["mean"],
         "arrayminus": table["mean"] - table["low"],
+        "color": GREY,
+        "thickness": 2,
     }
     figure = go.Figure(
         go.Bar(
@@ -54,7 +56,7 @@ def bars(
             hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_yaxes(autorange="reversed", type="category")
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     figure.update_xaxes(title=formats.measure(metric))
     best = table.iloc[0]
     words = (
@@ -81,4 +83,9 @@ def shown(table: pd.DataFrame, titles: Mapping[str, str] | None = None) -> pd.Da
 
 def beside(table: pd.DataFrame) -> pd.DataFrame:
     """The paper's cells beside ours, with headings for people."""
-    return table[list(PAPER)].rename(columns=PAPER)
+    shown = table[list(PAPER)].assign(
+        metric=[formats.words(m) for m in table["metric"]],
+        paper=[formats.number(v, 2) for v in table["paper"]],
+        ours=[formats.number(v, 2) if v == v else "not measured" for v in table["ours"]],
+    )
+    return shown.rename(columns=PAPER)

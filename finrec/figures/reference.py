@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from finrec.config import PARTS
 from finrec.figures import formats
 from finrec.figures.comparison import PAIR_METRICS, PART_COLOURS, PART_WORDS
-from finrec.figures.style import GREY, empty, styled
+from finrec.figures.style import FAINT, GREY, empty, styled
 
 COSTS = ("seconds_train", "seconds_score", "parameters", "peak_mib")
 FIRST = ("ndcg", "hr", "f1", "recall", "precision", "mrr", "map", "pr_auc", "roc_auc")
@@ -99,7 +99,7 @@ def bars(
             x=table["mean"],
             y=[formats.markup(n) for n in names],
             orientation="h",
-            marker_color=[PART_COLOURS.get(m, GREY) for m in table["method"]],
+            marker_color=[PART_COLOURS.get(m, FAINT) for m in table["method"]],
             error_x={"type": "data", "array": table["sd"].where(some, None), "color": GREY,
                      "thickness": 2, "width": 4},
             customdata=table["method"],

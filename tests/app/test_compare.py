@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from finrec import snapshots
-from finrec.figures import formats
-from finrec.pipeline import compare, comparing, published
+from finrec.figures import comparison, formats
+from finrec.pipeline import compare, comparing, gains, published
 from finrec.schema import DataError
 from tests.app.conftest import Screen, calm, texts
 from tests.figures.test_reference import ROWS
@@ -131,3 +131,51 @@ def test_comparison_is_read_gone_on_with_and_deleted(
     app = calm(app.button(key=f"delete {made.name}").click().run())
     assert compare.comparisons() == []
     assert "No comparison of this data is made yet." in texts(app)
+
+
+def test_who_gains_is_found_and_opened_without_an_address(
+    screen: Screen, small_dataset: Any, begun: list[str]
+) -> None:
+    ref = snapshots.write(small_dataset, {"source": "tests", "files": []}).ref
+    made = compare.plan("small", ["popularity", "markov"])
+    compare.run(made, apart=False)
+    app = calm(opened(screen, "Comparisons"))
+    key = f"{made.name} R2"
+    app.selectbox(key=f"{key} before").select("popularity").run()
+    app = calm(app.selectbox(key=f"{key} after").select("markov").run())
+    first, second = gains.of_comparison(made, "R2")
+    found = gains.moved(ref, "R2", first, second, "ndcg@3")
+    assert f"{found.gained} customers gain" in texts(app)
+    best = found.frame["customer_id"].iloc[0]
+    assert app.selectbox(key=f"{key} customer").value == best
+    app = calm(app.button(key=f"{key} open").click().run())
+    assert app.title[0].value == "Customers"
+    assert app.selectbox(key="customer").value == best
+    assert best not in str(dict(app.query_params).values())
+
+
+def test_a_clicked_bar_takes_the_others_place(
+    screen: Screen, trained: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = calm(screen("compare"))
+    sides = gains.of_runs(trained, "R2")
+    assert [s.key for s in sides] == ["baseline|quick", "+gnn|quick"]
+    assert app.selectbox(key="models before").value != app.selectbox(key="models after").value
+    figure = comparison.bars(comparison.measured(trained, "R2"), "ndcg@3")
+    assert {"baseline|quick", "+gnn|quick", "popularity|"} <= set(figure.data[0].customdata)
+    app = calm(app.selectbox(key="view").select("unmasked").run())
+    assert "Who gains and who loses" not in texts(app), "cases are kept for one view"
+
+
+def test_two_models_are_set_against_each_other(screen: Screen, trained: list[Any]) -> None:
+    app = calm(opened(screen, "Two models"))
+    assert {app.selectbox(key="versus one").value, app.selectbox(key="versus other").value} == {
+        r.id for r in trained
+    }
+    shown = app.dataframe[0].value.set_index("Setting")
+    assert sorted(shown.index) == ["parts", "train.seed"]
+    assert "2 passes, best" in texts(app)
+    assert "Probabilities are off on average by" in texts(app)
+    same = app.selectbox(key="versus one").value
+    app = calm(app.selectbox(key="versus other").select(same).run())
+    assert "Choose two different models." in texts(app)
