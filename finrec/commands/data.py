@@ -81,6 +81,7 @@ def _ingest_own(files: list[Path], mapping: Path | None, auto: bool, as_json: bo
         f"{receipt.rejected:,} rejected.",
         *(f"- {count:,} rows: {reason}" for reason, count in receipt.reasons.items()),
         *receipt.notes,
+        *(intake.Mapping.from_json(json.dumps(found["mapping"])).doubts() if auto else ()),
     ]
     screen.say(as_json, found, "\n".join(lines))
 
@@ -104,7 +105,7 @@ def propose(
     proposal = intake.propose(files)
     if out is not None:
         write_json(out, json.loads(proposal.to_json()))
-    said = "\n".join(proposal.meaning())
+    said = "\n".join([*proposal.meaning(), *proposal.doubts()])
     screen.say(as_json, {"mapping": json.loads(proposal.to_json())}, said)
 
 

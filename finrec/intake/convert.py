@@ -108,7 +108,7 @@ def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, to
     flags = []
     for i, column in enumerate(table.having("holding") if table.kind == "holdings" else []):
         cell = f"c{table.index(column)}"
-        flags.append(f"{sql.flag(cell, table.blank_means_no)}::TINYINT AS f{i}")
+        flags.append(f"{sql.flag(cell, table.blank_means_no, decimal)}::TINYINT AS f{i}")
         wrong = f"(f{i} IS NULL AND NOT {sql.unknown_number(cell)})"
         problems.append((wrong, column.name, "is neither yes nor no"))
     selected = ", ".join([f'{v} AS "{k}"' for k, v in typed.items()] + flags)
@@ -229,7 +229,9 @@ def _again(table: Table) -> str:
 
 
 def pretty(column: str) -> str:
-    """A product's name from its column: ``has_credit_card`` is Credit card."""
+    """A product's name from its column: of ``has_credit_card`` and ``saldo_credit_card`` alike."""
     plain = re.sub(r"^(ind|has|holds|prod|product)_|_(fin_)?ult1$|_flag$", "", column)
-    plain = plain.replace("_", " ").strip() or column
+    plain = plain.replace("_", " ")
+    plain = re.sub(r"^(saldo|solde|balance|bal) | (balance|saldo)$", "", plain, flags=re.IGNORECASE)
+    plain = plain.strip() or column
     return plain[0].upper() + plain[1:]

@@ -15,6 +15,7 @@ from finrec.schema import DataError
 
 SAMPLE = 2**18  # bytes looked at for separator and header
 SEPARATORS = (",", ";", "\t", "|")
+MOST_ABOVE = 20  # rows above a header
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -38,6 +39,7 @@ class Format:
         header: whether the first row names the columns.
         decimal: ``.`` or ``,``.
         sheet: of a workbook; empty: its first sheet with content.
+        above: rows above the header that are not blank: a title, the day of the report.
     """
 
     encoding: str = "utf-8"
@@ -45,6 +47,7 @@ class Format:
     header: bool = True
     decimal: str = "."
     sheet: str = ""
+    above: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain dict."""
@@ -104,7 +107,9 @@ def format_of(file: Path, name: str) -> Format:
     lines = [line for line in (lines[:-1] if len(lines) > 1 else lines) if line.strip()][:500]
     separator = _separator(lines)
     rows = parsed(lines, separator)
-    return Format(encoding, separator, _has_header(rows), _decimal(rows, separator))
+    skipped = above(rows)
+    header = _has_header(rows[skipped:])
+    return Format(encoding, separator, header, _decimal(rows, separator), above=skipped)
 
 
 def parsed(lines: list[str], separator: str) -> list[list[str]]:
@@ -116,6 +121,20 @@ def parsed(lines: list[str], separator: str) -> list[list[str]]:
         except csv.Error:
             rows.append(line.split(separator))
     return [[cell.strip() for cell in row] for row in rows]
+
+
+def above(rows: list[list[str]]) -> int:
+    """How many of the first rows stand above the table: few cells filled, then a full row.
+
+    Args:
+        rows: that are not blank, of text cells.
+    """
+    usual = Counter(len(row) for row in rows).most_common(1)[0][0] if rows else 0
+    for place, row in enumerate(rows[: MOST_ABOVE + 1]):
+        filled = sum(bool(cell) for cell in row)
+        if filled > usual / 2:
+            return place if usual > 1 else 0
+    return 0
 
 
 def _separator(lines: list[str]) -> str:

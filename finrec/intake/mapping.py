@@ -20,6 +20,7 @@ ROLES: tuple[str, ...] = get_args(Role)
 KINDS: tuple[str, ...] = get_args(TableKind)
 TYPES: tuple[str, ...] = get_args(Type)
 VERSION = 1
+DOUBTFUL = 0.4  # confidence below which a proposal is said to be doubtful
 NEEDS: dict[str, tuple[str, ...]] = {
     "events": ("customer", "product"),
     "holdings": ("customer", "holding"),
@@ -49,8 +50,8 @@ class Column:
         name: in the file.
         role: what it is used for.
         type: how an attribute is read.
-        formats: of dates, as strptime knows them, tried in order; ``iso``, ``seconds`` and
-            ``milliseconds`` too.
+        formats: of dates, as strptime knows them, tried in order; ``iso``, ``seconds``,
+            ``milliseconds`` and ``spreadsheet`` (days since 1899-12-30) too.
         coarsen: ``""``; a number: that many units a band (10: age 37 becomes 30); ``month`` or
             ``year`` for dates; ``first N`` for text: its first N characters.
         confidence: of the proposal, 0 to 1; 1 for what a person chose.
@@ -157,6 +158,15 @@ class Mapping:
     def meaning(self) -> list[str]:
         """What the mapping says, one sentence a table."""
         return [_sentence(t) for t in self.tables]
+
+    def doubts(self) -> list[str]:
+        """Columns whose proposed meaning a person should look at, one sentence each."""
+        return [
+            f"{table.file}, column {column.name}: {column.why}."
+            for table in self.tables
+            for column in table.columns
+            if column.confidence < DOUBTFUL and column.role != "ignore"
+        ]
 
     def with_role(self, file: str, column: str, role: Role) -> Mapping:
         """The same with another role for one column, chosen by a person."""

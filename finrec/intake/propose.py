@@ -8,15 +8,12 @@ from dataclasses import replace
 
 import pandas as pd
 
+from finrec.intake.held import FLAGS, balances, lists, yes_or_no
 from finrec.intake.looks import IDENTIFIER, Look, look_at, sample
 from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
 from finrec.intake.tables import Raw
 
-FEWEST_HELD = 3  # columns of yes and no before they look like products
-_FLAGS = re.compile(
-    r"active|activ|new|nuevo|employee|empleado|deceased|resident|foreign|gender|sex|vip|consent|"
-    r"newsletter|opt|spouse|blocked|verified|default|churn|digital|email|married|^is_|smoker|online"
-)
+COUNTED = (("seconds",), ("milliseconds",), ("spreadsheet",))  # dates that could be any number
 
 
 def propose(tables: Sequence[Raw], name: str) -> Mapping:
@@ -49,7 +46,7 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     cells = sample(raw)
     looks = [look_at(n, cells[f"c{i}"], raw) for i, n in enumerate(raw.columns)]
     date = _date(looks)
-    held = _held(looks)
+    held = yes_or_no(looks) or balances(looks)
     customer = _customer(looks, date)
     product = _product(looks, customer, date)
     if _series(looks, customer, product, date):
@@ -63,6 +60,8 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     blank = kind == "holdings" and any(
         look.yes_no and look.blanks > 0.2 and look.distinct == 1 for look in held
     )
+    if product is not None and kind == "events":
+        columns = lists(columns, product, cells[f"c{looks.index(product)}"])
     table = Table(raw.source.name, kind, tuple(columns), raw.format, blank)
     return raw, table, cells
 
@@ -73,8 +72,7 @@ def _date(looks: list[Look]) -> Look | None:
         k
         for k in looks
         if k.dates > (0.5 if k.named("date") else 0.8)
-        and (k.formats not in (("seconds",), ("milliseconds",), ("%Y%m%d",), ("%Y%m",))
-             or k.named("date"))
+        and (k.formats not in (*COUNTED, ("%Y%m%d",), ("%Y%m",)) or k.named("date"))
         and not re.search("birth|geburt|nacim|dob", k.plain)
     ]  # fmt: skip
     joined = re.compile("join|open|since|alta|start|last|ult|update")
@@ -87,14 +85,6 @@ def _date(looks: list[Look]) -> Look | None:
         ),
         default=None,
     )
-
-
-def _held(looks: list[Look]) -> list[Look]:
-    """Columns of yes and no that are not plainly about the person."""
-    found = [k for k in looks if k.yes_no and not _FLAGS.search(k.plain)]
-    if any(re.search("ult1$|^has|^holds|^prod", k.plain) for k in found):
-        found = [k for k in found if re.search("ult1$|^has|^holds|^prod", k.plain)]
-    return found if len(found) >= FEWEST_HELD else []
 
 
 def _customer(looks: list[Look], date: Look | None) -> Look | None:
@@ -154,7 +144,7 @@ def _taken(looks: list[Look], customer: Look | None, date: Look | None) -> Look 
         and k.actions < 0.5
         and not any(k.named(role) for role in ("customer", "amount", "price", "date", "kind"))
         and (k.numbers < 0.5 or bool(IDENTIFIER.search(k.words)))
-        and not _FLAGS.search(k.plain)
+        and not FLAGS.search(k.plain)
     ]
     return max(able, key=lambda k: (k.distinct, -looks.index(k)), default=None)
 
@@ -215,7 +205,8 @@ def _column(
         return Column(look.name, "date", "date", look.formats, confidence=sure, why=why)
     if look in held:
         sure = 0.9 if len(held) > 5 else 0.7
-        return Column(look.name, "holding", confidence=sure, why="only yes and no in it")
+        why = "only yes and no in it" if look.yes_no else "a balance: held where it is not 0"
+        return Column(look.name, "holding", confidence=sure, why=why)
     if not look.known:
         return Column(look.name, "ignore", confidence=0.9, why="empty")
     if kind == "events":
@@ -245,7 +236,7 @@ def _attribute(look: Look, kind: TableKind) -> Column:
         return Column(look.name, "ignore", confidence=0.6, why="not needed in such a table")
     if look.numbers < 0.5 and look.length > 30 and look.distinct > 0.5 * look.known:
         return Column(look.name, "text", confidence=0.7, why="long and different in every row")
-    if look.dates > 0.9 and look.formats not in (("seconds",), ("milliseconds",), ("%Y%m",)):
+    if look.dates > 0.9 and look.formats not in (*COUNTED, ("%Y%m",)):
         return Column(look.name, role, "date", look.formats, confidence=0.8, why="dates")
     if look.numbers > 0.98 and not look.yes_no:
         codes = IDENTIFIER.search(look.words) and not re.search("amount|age", look.plain)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from finrec.datasets.large import text
 from finrec.intake.mapping import Column
-from finrec.intake.values import NO, UNKNOWN, UNKNOWN_NUMBER, YES
+from finrec.intake.values import NO, SHEET_DAYS, UNKNOWN, UNKNOWN_NUMBER, YES
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
+BEFORE_1970 = 25_569  # days that a spreadsheet counts up to 1970-01-01
 _MONEY = "[€$£¥\\s\\x{00a0}\\x{202f}'']|EUR|USD|GBP|CHF"
 
 
@@ -60,7 +61,7 @@ def date(cell: str, formats: tuple[str, ...]) -> str:
     tries = []
     for form in (*formats, *(() if "iso" in formats else ("iso",))):
         if form == "iso":
-            if not set(formats) & {"%Y%m%d", "%Y%m", "seconds", "milliseconds"}:
+            if not set(formats) & {"%Y%m%d", "%Y%m", "seconds", "milliseconds", "spreadsheet"}:
                 # A cast to TIMESTAMP would drop the zone, one WITH TIME ZONE assume the machine's.
                 zoned = f"try_cast({cell} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
                 plain = f"try_cast({cell} AS TIMESTAMP)"
@@ -69,6 +70,11 @@ def date(cell: str, formats: tuple[str, ...]) -> str:
                     f"(CASE WHEN regexp_full_match({cell}, '{offset}') THEN {zoned} "
                     f"ELSE {plain} END)"
                 )
+        elif form == "spreadsheet":
+            days = f"try_cast({cell} AS DOUBLE)"
+            inside = f"{days} BETWEEN {SHEET_DAYS[0]} AND {SHEET_DAYS[1]}"
+            micros = f"round(({days} - {BEFORE_1970}) * 86400) * 1000000"
+            tries.append(f"(CASE WHEN {inside} THEN make_timestamp(({micros})::BIGINT) END)")
         elif form in ("seconds", "milliseconds"):
             scale = 1_000_000 if form == "seconds" else 1_000
             tries.append(f"make_timestamp(try_cast({cell} AS BIGINT) * {scale})")
@@ -78,10 +84,10 @@ def date(cell: str, formats: tuple[str, ...]) -> str:
     return f"(CASE WHEN year({found}) BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN {found} END)"
 
 
-def flag(cell: str, blank_means_no: bool) -> str:
+def flag(cell: str, blank_means_no: bool, decimal: str = ".") -> str:
     """Whether a holding cell says yes (1), no (0) or nothing (NULL); a number but 0 says yes."""
     blank = "0" if blank_means_no else "NULL"
-    amount = f"try_cast(replace({cell}, ',', '.') AS DOUBLE)"
+    amount = f"({number(cell, decimal)})"
     return (
         f"(CASE WHEN {cell} = '1' THEN 1 WHEN {cell} = '0' THEN 0 "
         f"WHEN {among(cell, YES)} THEN 1 WHEN {among(cell, NO)} THEN 0 "

@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -174,6 +175,14 @@ def named(cells: Sequence[str], file: str, limits: Limits) -> tuple[list[str], l
     return names, notes
 
 
+def over(title: Sequence[str], file: str) -> list[str]:
+    """A note on what stands above the header, if anything does."""
+    if not title:
+        return []
+    rows = "1 row" if len(title) == 1 else f"{len(title)} rows"
+    return [f"{rows} above the header of {file} left out: {' '.join(title[0].split())[:SHOWN]!r}."]
+
+
 def read_text(
     source: Source, form: Format, out: Path, limits: Limits, most: int | None, progress: Progress
 ) -> Raw:
@@ -184,6 +193,7 @@ def read_text(
     """
     with source.path.open(encoding=form.encoding, errors="surrogateescape", newline="") as stream:
         records = _records(stream, form.separator, limits)
+        title = [text for _, text, _ in islice((r for r in records if r[1].strip()), form.above)]
         first = next(((line, text, ok) for line, text, ok in records if text.strip()), None)
         if first is None:
             raise DataError(f"{source.name} holds nothing but blank lines; export it again.")
@@ -198,7 +208,7 @@ def read_text(
         else:
             names, notes = named([f"column {i}" for i in range(1, len(cells) + 1)], source.name,
                                  limits)  # fmt: skip
-        raw = Raw(source, form, names, out, notes=notes)
+        raw = Raw(source, form, names, out, notes=[*over(title, source.name), *notes])
         writer = TableWriter(raw, limits)
         try:
             if not form.header:

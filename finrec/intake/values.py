@@ -21,7 +21,7 @@ _TIMES = ("", " %H:%M:%S", " %H:%M")
 _NOT_MONTHS = {"%Y-%m": r"^\d{4}-\d{2}$", "%Y%m": r"^(19|20)\d{2}(0[1-9]|1[0-2])$",
                "%Y%m%d": r"^(19|20)\d{6}$"}  # fmt: skip
 ISO = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
-EXCEL_DAYS = (20_000, 60_000)  # 1954 to 2064 as a spreadsheet counts days
+SHEET_DAYS = (20_000, 60_000)  # 1954 to 2064 as a spreadsheet counts days
 
 
 def number(cell: str, decimal: str) -> float | None:
@@ -55,6 +55,9 @@ def date_formats(cells: Sequence[str], day_first: bool) -> tuple[tuple[str, ...]
         share = sum(bool(re.match(pattern, c)) for c in known) / len(known)
         if share > 0.9:
             return (name,), share, False
+    counted = sum(bool(re.match(r"^\d{5}(\.\d+)?$", c)) and _sheet_day(c) for c in known)
+    if counted / len(known) > 0.9:
+        return ("spreadsheet",), counted / len(known), False
     possible = [
         f + t for f in _FORMATS for t in _TIMES if any(_reads(c, f + t) for c in known[:50])
     ]
@@ -71,6 +74,10 @@ def date_formats(cells: Sequence[str], day_first: bool) -> tuple[tuple[str, ...]
     first = "%d" if day_first else "%m"
     chosen = next((f for f in top if f.startswith(first)), top[0]) if doubt else top[0]
     return (chosen,), best, doubt
+
+
+def _sheet_day(cell: str) -> bool:
+    return SHEET_DAYS[0] <= float(cell) <= SHEET_DAYS[1]
 
 
 def _iso(cell: str) -> bool:

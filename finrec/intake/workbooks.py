@@ -8,6 +8,7 @@ import math
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -18,15 +19,16 @@ import pyarrow.parquet as pq
 from openpyxl.utils.exceptions import InvalidFileException
 
 from finrec.intake.archives import Source
-from finrec.intake.formats import Format
+from finrec.intake.formats import MOST_ABOVE, Format, above
 from finrec.intake.limits import Limits
-from finrec.intake.tables import Progress, Raw, TableWriter, named
+from finrec.intake.tables import Progress, Raw, TableWriter, named, over
 from finrec.schema import DataError
 
 _BROKEN = (
     zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError,
     AttributeError, OSError, IndexError,
 )  # fmt: skip
+LOOKED_AT = 3 * MOST_ABOVE  # first rows, to find the header
 EXACT = 2**53  # beyond it a spreadsheet has already rounded a whole number
 
 
@@ -81,20 +83,21 @@ def _sheet(
 ) -> Raw | None:
     both = zip(_rows(values, limits, source), _rows(formulas, limits, source), strict=False)
     rows = enumerate(both, start=1)
-    header: list[str] = []
-    for _, (shown, _) in rows:
-        header = [_text(v) for v in shown]
-        while header and not header[-1]:
-            header.pop()
-        if header:
-            break
-    if not header:
+    first = list(islice(rows, LOOKED_AT))
+    while first and not any(_trimmed(shown) for _, (shown, _) in first):  # blank so far
+        first = list(islice(rows, LOOKED_AT))
+    filled = [(i, texts) for i, (_, (shown, _)) in enumerate(first) if (texts := _trimmed(shown))]
+    if not filled:
         return None
-    names, notes = named(header, source.name, limits)
-    raw = Raw(source, Format(sheet=title), names, out, notes=notes)
+    skipped = above([texts for _, texts in filled])
+    names, notes = named(filled[skipped][1], source.name, limits)
+    told = [" ".join(filter(None, texts)) for _, texts in filled[:skipped]]
+    form = Format(sheet=title, above=skipped)
+    raw = Raw(source, form, names, out, notes=[*over(told, source.name), *notes])
+    left = chain(first[filled[skipped][0] + 1 :], rows)
     writer = TableWriter(raw, limits)
     try:
-        for line, (shown, written) in rows:
+        for line, (shown, written) in left:
             if most is not None and raw.rows_in >= most:
                 break
             cells = [_text(v) for v in shown]
@@ -111,6 +114,14 @@ def _sheet(
     finally:
         writer.close()
     return raw
+
+
+def _trimmed(shown: tuple[Any, ...]) -> list[str]:
+    """The cells of a row as text, without empty ones at its end."""
+    texts = [_text(v) for v in shown]
+    while texts and not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def _rows(sheet: Any, limits: Limits, source: Source) -> Iterator[tuple[Any, ...]]:

@@ -1,0 +1,119 @@
+"""Forms that banks' own exports have: titles above tables, balances, days as spreadsheets count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from finrec.intake import Mapping
+from finrec.intake.convert import pretty
+from finrec.intake.formats import above
+from tests.intake import here
+
+ROWS = [("C1", "Card", "2024-01-05"), ("C2", "Loan", "2024-02-06"), ("C1", "Fund", "2024-03-07"),
+        ("C3", "Card", "2024-03-08")] * 5  # fmt: skip
+
+
+@pytest.mark.parametrize("title", [[], ["Sales report 2024"], ["Sales report", "confidential"]])
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_what_stands_above_the_header_is_left_out_and_told(
+    tmp_path: Path, title: list[str], kind: str
+) -> None:
+    file = tmp_path / f"sales.{kind}"
+    frame = pd.DataFrame(ROWS, columns=["customer", "product", "date"])
+    if kind == "csv":
+        body = frame.to_csv(index=False)
+        file.write_text("".join(f"{t}\n" for t in title) + ("\n" if title else "") + body)
+    else:
+        with pd.ExcelWriter(file, engine="openpyxl") as book:
+            frame.to_excel(book, index=False, startrow=len(title) + bool(title))
+            for i, text in enumerate(title, start=1):
+                book.sheets["Sheet1"].cell(i, 1, text)
+    found = here.read([file])
+    assert found.receipt["rows_in"] == found.receipt["loaded"] == 20
+    assert set(found.tables["products"]["product_id"]) == {"Card", "Loan", "Fund"}
+    notes = " ".join(found.receipt["notes"])
+    assert ("above the header" in notes) == bool(title)
+    assert all(t in notes for t in title[:1])
+    assert found.mapping.tables[0].format.above == len(title)
+    again = here.read([file], Mapping.from_json(found.mapping.to_json()))
+    assert again.receipt["loaded"] == 20
+
+
+def test_a_header_is_never_taken_for_a_title() -> None:
+    assert above([["id", "product"], ["1", "x"], ["2", "y"]]) == 0
+    assert above([["id"], ["1"], ["2"]]) == 0  # one column: nothing stands above
+    assert above([["a", "b", "c", ""], ["1", "2", "3", "4"], ["1", "2", "3", "4"]]) == 0
+    assert above([["Report"], ["day", "2024"], ["a", "b", "c", "d"], ["1", "2", "3", "4"],
+                  ["1", "2", "3", "4"]]) == 2  # fmt: skip
+    assert above([]) == 0
+
+
+def test_days_as_a_spreadsheet_counts_them(tmp_path: Path) -> None:
+    file = tmp_path / "days.csv"
+    rows = [("C1", "Card", "45292"), ("C2", "Loan", "45323.5"), ("C1", "Loan", "45351")] * 4
+    file.write_text("customer,product,date\n" + "".join(",".join(r) + "\n" for r in rows))
+    found = here.read([file])
+    times = found.tables["events"].drop_duplicates("time")["time"]
+    assert {str(t) for t in times} == {
+        "2024-01-01 00:00:00", "2024-02-01 12:00:00", "2024-02-29 00:00:00"
+    }  # fmt: skip
+
+
+def test_numbers_of_five_digits_are_no_dates_unless_called_so(tmp_path: Path) -> None:
+    file = tmp_path / "codes.csv"
+    rows = [(f"C{i % 9}", "Card" if i % 2 else "Loan", str(45000 + i % 7)) for i in range(60)]
+    file.write_text("customer,product,zip\n" + "".join(",".join(r) + "\n" for r in rows))
+    mapping = here.propose([file])
+    assert not mapping.tables[0].having("date")
+
+
+def test_balances_by_month_are_holdings_where_they_are_not_nought(tmp_path: Path) -> None:
+    file = tmp_path / "saldi.csv"
+    lines = ["Monat;KundenNr;Saldo Girokonto;Saldo Depot"]
+    for month in ("01/2024", "02/2024", "03/2024"):
+        for client in range(20):
+            depot = "1.234,56" if month != "01/2024" and client < 5 else "0,00"
+            lines.append(f"{month};{client:03d};{100 + client},50;{depot}")
+    file.write_text("\n".join(lines) + "\n", encoding="latin-1")
+    found = here.read([file])
+    table = found.mapping.tables[0]
+    assert table.kind == "holdings" and table.having("date")[0].name == "Monat"
+    events = found.tables["events"]
+    taken = events[(events["product_id"] == "Saldo Depot") & (events["kind"] == "acquired")]
+    assert sorted(taken["customer_id"]) == [f"{c:03d}" for c in range(5)]
+    assert {f"{t:%Y-%m}" for t in taken["time"]} == {"2024-02"}
+    assert set(found.tables["products"]["name"]) == {"Girokonto", "Depot"}
+
+
+def test_one_balance_alone_is_an_attribute(tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    lines = ["client_id,balance,has_card,has_loan,has_fund"]
+    lines += [f"{i},{i * 3}.5,{i % 2},{i % 3 % 2},{i % 5 % 2}" for i in range(40)]
+    file.write_text("\n".join(lines) + "\n")
+    table = here.propose([file]).tables[0]
+    assert [c.name for c in table.having("holding")] == ["has_card", "has_loan", "has_fund"]
+    assert [c.name for c in table.having("attribute")] == ["balance"]
+
+
+def test_several_products_in_a_cell_are_doubted(tmp_path: Path) -> None:
+    file = tmp_path / "lists.csv"
+    cells = ["Card|Loan", "Loan", "Card|Fund|Loan", "Fund", "Card"]
+    lines = ["customer,product"] + [f"{i},{cells[i % 5]}" for i in range(60)]
+    file.write_text("\n".join(lines) + "\n")
+    (doubt,) = here.propose([file]).doubts()
+    assert "lists.csv, column product" in doubt and "one product a row" in doubt
+    plain = tmp_path / "plain.csv"
+    plain.write_text("customer,product\n" + "".join(f"{i},Card {i % 5}\n" for i in range(60)))
+    assert here.propose([plain]).doubts() == []
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("ind_cco_fin_ult1", "Cco"), ("has_credit_card", "Credit card"), ("Saldo Depot", "Depot"),
+     ("savings_balance", "Savings"), ("balance", "Balance")],
+)  # fmt: skip
+def test_names_of_products_from_columns(column: str, name: str) -> None:
+    assert pretty(column) == name
