@@ -6,14 +6,16 @@ the same after a reload, in another browser, or after the app was restarted.
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from finrec import pipeline
 from finrec.config import RunSettings
 from finrec.figures import comparison, curves, formats, tables
-from finrec.pipeline import Snapshot
-from finrec.schema import CheckpointError, FinrecError
-from pages import frame, keeping
+from finrec.pipeline import Snapshot, devices, forms
+from finrec.pipeline import keeping as verbs
+from pages import advanced, frame, keeping, working
 
 PRESETS = {
     "quick": "to try things out",
@@ -26,18 +28,10 @@ PARTS = {
     "+gnn": "without the products' texts",
     "baseline": "without both",
 }
-STATES = {
-    "queued": ("waiting to start", "gray"),
-    "running": ("running", "blue"),
-    "cancelled": ("cancelled", "orange"),
-    "failed": ("failed", "red"),
-    "stopped": ("interrupted", "orange"),
-    "done": ("done", "green"),
-}
 
 
-def form(snapshot: Snapshot) -> RunSettings:
-    """What is to be trained."""
+def form(snapshot: Snapshot) -> RunSettings | None:
+    """What is to be trained; None while something is wrong with it."""
     left, right = st.columns(2)
     with left:
         preset = st.radio(
@@ -57,13 +51,16 @@ def form(snapshot: Snapshot) -> RunSettings:
             key="parts",
         )
     first, second = st.columns(2)
-    device = first.selectbox(
-        "Device",
-        ["auto", "cpu", "cuda"],
-        format_func=lambda d: f"auto ({pipeline.device_name()})" if d == "auto" else d,
-        help="auto takes a graphics card where there is one.",
-        key="device",
-    )
+    known = {d.name: d for d in devices.devices()}
+    device = str(
+        first.selectbox(
+            "Device", list(known), format_func=lambda d: known[d].title, key="device",
+            help="auto takes a graphics card where there is one.",
+        )
+    )  # fmt: skip
+    free, total = known[device].free, known[device].total
+    if free is not None and total is not None:
+        first.caption(f"{formats.size(free)} of {formats.size(total)} of its memory are free.")
     seed = second.number_input(
         "Seed",
         min_value=0,
@@ -73,7 +70,14 @@ def form(snapshot: Snapshot) -> RunSettings:
         "tell how much of a difference is chance.",
         key="seed",
     )
-    return pipeline.presets.settings(snapshot.info, snapshot.ref, preset, parts, int(seed), device)
+    given: dict[str, Any] = {}
+    places: dict[str, Any] = {}
+    if st.toggle("Advanced: every setting by hand", key="by hand"):
+        given, places = advanced.draw(preset)
+    made, errors = forms.check(snapshot.info, snapshot.ref, preset, parts, int(seed), device, given)
+    if errors:
+        advanced.say(errors, places)
+    return made
 
 
 def begin(snapshot: Snapshot) -> None:
@@ -81,99 +85,24 @@ def begin(snapshot: Snapshot) -> None:
     with st.container(border=True):
         st.markdown(f"**A new model of {formats.markdown(tables.title(snapshot.info))}**")
         settings = form(snapshot)
-        expected = pipeline.estimate(settings)
-        st.markdown(
-            f"This takes about **{formats.duration(expected.low)} to "
-            f"{formats.duration(expected.high)}**. {formats.markdown(expected.basis)}"
-        )
+        if settings is not None:
+            expected = pipeline.estimate(settings)
+            st.markdown(
+                f"This takes about **{formats.duration(expected.low)} to "
+                f"{formats.duration(expected.high)}**. {formats.markdown(expected.basis)}"
+            )
         busy = sum(job.state in frame.LIVE for job in pipeline.jobs.jobs())
         if busy:
             st.caption(
-                f"{formats.counted(busy, 'training is', 'trainings are')} running already; side by "
-                "side each takes longer."
+                f"{formats.counted(busy, 'training is', 'trainings are')} under way or waiting; "
+                "this one waits for its turn."
             )
-        if st.button("Start training", type="primary", icon=":material/play_arrow:"):
+        if st.button(
+            "Start training", type="primary", icon=":material/play_arrow:",
+            disabled=settings is None,
+        ) and settings is not None:  # fmt: skip
             st.session_state["started"] = pipeline.start(settings)
             st.rerun()
-
-
-def buttons(job: pipeline.jobs.Job) -> None:
-    """What can be done with a job in its state."""
-    with st.container(horizontal=True):
-        if job.state in frame.LIVE:
-            stopping = pipeline.jobs.cancelled(job.run)
-            if st.button(
-                "Cancelling …" if stopping else "Cancel",
-                key=f"stop {job.run}",
-                disabled=stopping,
-                icon=":material/stop:",
-                help="Stops at the next step and keeps what was learned, so that it can go on.",
-            ):
-                pipeline.jobs.cancel(job.run)
-                st.rerun()
-            return
-        if st.button("Resume", key=f"resume {job.run}", type="primary", icon=":material/resume:"):
-            pipeline.jobs.resume(job.run)
-            st.rerun()
-        with st.popover("Delete", icon=":material/delete:"):
-            st.markdown("What was learned so far is lost.")
-            if st.button("Delete this training", key=f"delete {job.run}"):
-                pipeline.jobs.forget(job.run)
-                st.rerun()
-
-
-def one(job: pipeline.jobs.Job) -> None:
-    """A job with its progress and curves."""
-    words, colour = STATES[job.state]
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"**{comparison.PART_WORDS[job.settings.parts]} · {job.settings.preset} · "
-                f"seed {job.settings.train.seed}**",
-                width="content",
-            )
-            st.badge(words, color=colour)  # type: ignore[arg-type]
-        st.caption(f"{formats.markdown(job.run)} · asked for {formats.moment(job.created)} UTC")
-        log = pipeline.jobs.read_log(job.run)
-        now = curves.progress(log)
-        if job.state == "running":
-            st.progress(now.share, text=now.doing)
-            cells = st.container(horizontal=True)
-            cells.metric("Loss", formats.number(now.loss, 3))
-            cells.metric(
-                f"Best validation {formats.measure(now.metric)}".strip(), formats.metric(now.best)
-            )
-            cells.metric("Events a second", formats.number(now.rate))
-            cells.metric("Left in this stage, at most", formats.duration(now.eta))
-        elif job.state == "failed":
-            st.error(formats.markdown(job.message), icon=":material/error:")
-        elif job.state != "queued":
-            st.markdown(formats.markdown(job.message))
-        if len(curves.curve(log)):
-            frame.chart(
-                curves.loss(log),
-                curves.describe_loss(log),
-                curves.curve_table(log),
-                f"curve {job.run}",
-            )
-        buttons(job)
-
-
-def at_work() -> None:
-    """All jobs; redrawn every second while one is alive."""
-    try:
-        found = pipeline.jobs.jobs()
-        alive = {j.run for j in found if j.state in frame.LIVE}
-        before = st.session_state.get("alive", set())
-        st.session_state["alive"] = alive
-        if before - alive:  # one ended: its model is in the list now, or it can be resumed
-            st.rerun()
-        for job in found:
-            one(job)
-    except CheckpointError:
-        return  # the job became a run between two looks at the disk; the next look shows it
-    except FinrecError as error:
-        st.error(formats.markdown(str(error)), icon=":material/error:")
 
 
 def finished() -> None:
@@ -186,10 +115,20 @@ def finished() -> None:
         st.success(f"The model {formats.markdown(run.id)} is trained and tested.")
         better, sentence = comparison.verdict(run)
         st.markdown(formats.markdown(sentence))
-        if st.button("Use this model", type="primary", icon=":material/check:"):
-            frame.open_next(run.settings.snapshot, run.id)
-            del st.session_state["started"]
-            st.switch_page("pages/customers.py")
+        active = verbs.active(run.settings.snapshot)
+        keeping.beside(run, active)
+        with st.container(horizontal=True):
+            if st.button("Use this model", type="primary", icon=":material/check:"):
+                frame.open_next(run.settings.snapshot, run.id)
+                del st.session_state["started"]
+                st.switch_page("pages/customers.py")
+            if active is not None and active != run.id and st.button(
+                "Compare with the model in use", icon=":material/compare_arrows:"
+            ):  # fmt: skip
+                st.session_state["compare part"] = "Two models"
+                st.session_state["versus one"] = active
+                st.session_state["versus other"] = run.id
+                st.switch_page("pages/compare.py")
 
 
 def trained() -> None:
@@ -225,7 +164,7 @@ def main() -> None:
     st.session_state["alive"] = alive
     if jobs:
         st.header("Under way", anchor=False)
-        st.fragment(at_work, run_every=1.0 if alive else None)()
+        st.fragment(working.at_work, run_every=1.0 if alive else None)()
     trained()
     run = frame.run()
     if run is not None:

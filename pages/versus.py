@@ -33,6 +33,9 @@ def two(runs: Sequence[Run]) -> tuple[Run, Run] | None:
     known = {r.id: r for r in ordered}
     names = {i: comparison.run_label(r) + (", in use" if i == active else "")
              for i, r in known.items()}  # fmt: skip
+    for key in ("versus one", "versus other"):  # a choice that is gone would be an error
+        if st.session_state.get(key) not in known:
+            st.session_state.pop(key, None)
     row = st.container(horizontal=True)
     first = row.selectbox("One", list(known), format_func=names.__getitem__, key="versus one")
     second = row.selectbox(

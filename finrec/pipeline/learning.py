@@ -63,7 +63,7 @@ def train(settings: RunSettings, progress: Progress = lambda event: None) -> Run
 
 
 def start(settings: RunSettings) -> str:
-    """Train in a process of its own; returns the name of the run it will become."""
+    """Train in a process of its own when its turn comes; returns the name of the run to be."""
     store.find(settings.snapshot)
     return jobs.start(settings)
 
@@ -89,8 +89,7 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
         try:
             done = _train(run, job.settings, tell)
         except fit.Cancelled:
-            jobs.finish(run, "cancelled", "Cancelled; resume to go on from the latest checkpoint.")
-            tell({"event": "cancelled", "message": "Cancelled."})
+            jobs.stopped(run)
             raise
         except Exception as error:
             jobs.finish(run, "failed", str(error) or type(error).__name__)
@@ -201,7 +200,11 @@ def demo(progress: Progress = lambda event: None) -> Run:
         return have[0]
     snapshot = ingest("demo")
     for job in jobs.jobs():  # a first start that was interrupted goes on where it was
-        if job.settings.snapshot == snapshot.ref and job.state in ("stopped", "cancelled"):
+        if job.settings.snapshot == snapshot.ref and job.state in (
+            "stopped",
+            "paused",
+            "cancelled",
+        ):
             return work(job.run, progress)
     return train(presets.settings(snapshot.info, snapshot.ref, "standard"), progress)
 

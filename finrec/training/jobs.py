@@ -29,12 +29,12 @@ import torch
 from finrec import config
 from finrec.config import RunSettings
 from finrec.schema import CheckpointError
-from finrec.training import checkpoint
+from finrec.training import checkpoint, turns
 
 LOCK_ATTEMPTS = 20
 SECONDS_TO_START = 120  # a queued job without a working process after this has died
 
-State = Literal["queued", "running", "cancelled", "failed", "stopped", "done"]
+State = Literal["queued", "running", "paused", "cancelled", "failed", "stopped", "done"]
 
 
 @dataclass(frozen=True)
@@ -83,23 +83,30 @@ def create(settings: RunSettings) -> str:
 
 
 def start(settings: RunSettings) -> str:
-    """Create a job and start it in a process of its own; returns the run's name."""
+    """Create a job and put it in line; it works in a process of its own when its turn comes.
+
+    Returns:
+        The run's name.
+    """
     run = create(settings)
     resume(run)
     return run
 
 
 def resume(run: str) -> None:
-    """Start a job's process; it goes on from its latest checkpoint.
+    """Put a job in line; at its turn it goes on from its latest checkpoint.
 
     Raises:
-        CheckpointError: when there is no such job, or it is running.
+        CheckpointError: when there is no such job, or it is running or waiting.
     """
     job = read(run)
     if job.state == "running":
         raise CheckpointError(f"{run} is running already.")
+    if job.state == "queued" and run in line():
+        raise CheckpointError(f"{run} is waiting for its turn already.")
     (folder(run) / "cancel").unlink(missing_ok=True)
     _update(job, "queued", "Waiting to start.")
+    turns.enter(folder(run))
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "FINREC_HOME": str(config.home().resolve())}
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -107,7 +114,7 @@ def resume(run: str) -> None:
     )
     with (folder(run) / "output.txt").open("ab") as output:
         subprocess.Popen(
-            [sys.executable, "-m", "finrec", "work", run],
+            [sys.executable, "-m", "finrec.training.turns", str(folder(run).parent.resolve()), run],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -116,17 +123,41 @@ def resume(run: str) -> None:
         )
 
 
+def line() -> list[str]:
+    """Names of the jobs that wait for their turn, who is next in front."""
+    return turns.line(config.models_dir() / "jobs")
+
+
 def cancel(run: str) -> None:
     """Ask a job to stop at its next step; its checkpoint stays, so it can be resumed."""
+    _stop(run, "cancelled", "Cancelled.")
+
+
+def pause(run: str) -> None:
+    """Ask a job to stop at its next step and let the next one work; it is meant to be resumed."""
+    _stop(run, "paused", "Paused; resume to go on from the latest checkpoint.")
+
+
+def _stop(run: str, state: State, message: str) -> None:
     job = read(run)
-    (folder(run) / "cancel").touch()
-    if job.state in ("queued", "stopped"):
-        _update(job, "cancelled", "Cancelled.")
+    (folder(run) / "cancel").write_text(state)
+    if job.state in ("queued", "stopped", "paused"):
+        _update(job, state, message)
 
 
 def cancelled(run: str) -> bool:
     """Whether a stop was asked for."""
     return (folder(run) / "cancel").exists()
+
+
+def stopped(run: str) -> None:
+    """Write that a job has stopped because it was asked to: paused or cancelled."""
+    file = folder(run) / "cancel"
+    paused = file.exists() and file.read_text() == "paused"
+    words = "Paused" if paused else "Cancelled"
+    finish(run, "paused" if paused else "cancelled",
+           f"{words}; resume to go on from the latest checkpoint.")  # fmt: skip
+    log(run, {"event": words.lower(), "message": f"{words}."})
 
 
 def forget(run: str) -> None:
@@ -215,7 +246,8 @@ def read(run: str) -> Job:
     state: State = stored["state"]
     waited = time.time() - file.stat().st_mtime
     dead = state == "running" or (state == "queued" and waited > SECONDS_TO_START)
-    if dead and not _locked(run):
+    alive = [turns.WORKING] if state == "running" else [turns.WORKING, turns.WAITING]
+    if dead and not any(turns.locked(folder(run) / name) for name in alive):
         state = "stopped"
     died = "The process ended unexpectedly; resume to go on."
     return Job(
@@ -227,18 +259,6 @@ def read(run: str) -> Job:
         died if state == "stopped" else stored["message"],
         stored["threads"],
     )
-
-
-def _locked(run: str) -> bool:
-    try:
-        with (folder(run) / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
 
 
 def _now() -> str:
