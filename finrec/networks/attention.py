@@ -30,6 +30,16 @@ def sinusoid(positions: int, width: int) -> Tensor:
     return table.float()
 
 
+def pick(x: Tensor, places: Tensor) -> Tensor:
+    """One token of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
+    return x[torch.arange(len(places), device=places.device), places][:, None]
+
+
+def up_to(places: Tensor, tokens: int) -> Tensor:
+    """What a query at a place may look at, bool [B, 1, 1, tokens]."""
+    return (torch.arange(tokens, device=places.device) <= places[:, None])[:, None, None]
+
+
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention in H heads. Eq. (6) and (7).
 
@@ -131,6 +141,14 @@ class EncoderLayer(nn.Module):
         """[B, T, D] -> [B, T, D]."""
         return self._residual(x, lambda y: self.attention(y, y, mask, causal))
 
+    def at(self, x: Tensor, places: Tensor) -> Tensor:
+        """The causal output at one token of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
+        seen = up_to(places, x.shape[1])
+        y = self.attention_norm(x) if self.pre_norm else x
+        z = pick(x, places)
+        mixed = self.attention(pick(y, places), y, seen)
+        return self._residual(z, lambda _: mixed)
+
     def explain(
         self, x: Tensor, mask: Tensor | None = None, causal: bool = True
     ) -> tuple[Tensor, Tensor]:
@@ -176,6 +194,15 @@ class DecoderLayer(nn.Module):
         x = self._sub(0, x, lambda y: self.own(y, y, causal=causal))
         x = self._sub(1, x, lambda y: self.cross(y, memory, causal=causal))
         return self._sub(2, x, self.network)
+
+    def at(self, x: Tensor, memory: Tensor, places: Tensor) -> Tensor:
+        """The causal output for one query of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
+        seen = up_to(places, memory.shape[1])
+        y = self.norms[0](x) if self.pre_norm else x
+        mixed = self.own(pick(y, places), y, seen)
+        z = self._sub(0, pick(x, places), lambda _: mixed)
+        z = self._sub(1, z, lambda q: self.cross(q, memory, seen))
+        return self._sub(2, z, self.network)
 
     def explain(self, x: Tensor, memory: Tensor, causal: bool = True) -> tuple[Tensor, Tensor]:
         """The same output, and the attention to the encoder [B, H, Q, M]."""

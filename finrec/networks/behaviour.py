@@ -126,6 +126,25 @@ class BehaviourTransformer(nn.Module):
             x = layer(x, memory)
         return self.decoder_norm(x)
 
+    def last(self, start: Tensor, events: Tensor, batch) -> Tensor:
+        """The state after each customer's last event, [B, 1, D]; no other is worked out in full.
+
+        Equal to :meth:`forward` there.
+        """
+        x = self._tokens(start, events, batch)
+        now = batch.lengths
+        if not self.decoder:
+            for layer in self.encoder[:-1]:
+                x = layer(x)
+            return self.encoder_norm(self.encoder[-1].at(x, now))
+        for layer in self.encoder:
+            x = layer(x)
+        memory = self.encoder_norm(x)
+        x = self._queries(memory, batch)
+        for layer in self.decoder[:-1]:
+            x = layer(x, memory)
+        return self.decoder_norm(self.decoder[-1].at(x, memory, now))
+
     def both_ways(self, start: Tensor, events: Tensor, batch) -> Tensor:
         """The encoder's states with every real token in sight, for filling in hidden events.
 

@@ -16,8 +16,9 @@ from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.context import AttributeGraph
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.matching import MatchingNetwork
-from finrec.networks.relations import CustomerNode, Hidden, PathTower, ProductGraph
+from finrec.networks.relations import CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
+from finrec.networks.walks import PathTower
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,15 @@ class FusedRecommender(nn.Module):
         return self.fusion(sequence, self.towers(start, events, sequence, around))
 
     def customers(self, batch, products: Tensor) -> Tensor:
-        """Customer vectors now, after all their events, [B, D]."""
-        return _last(self.states(batch, products), batch.lengths)
+        """Customer vectors now, after all their events, [B, D]; the last of :meth:`states`."""
+        start, events = self._inputs(batch, products)
+        sequence = self.behaviour.last(start, events, batch)  # [B, 1, D]
+        scale = math.sqrt(sequence.shape[-1])
+        found = {"profile": (start * scale)[:, None]}
+        if self.node is not None:
+            around = self.around(batch, products)
+            found["graph"] = self.node.last(start, events * scale, _seen(batch), around)
+        return self.fusion(sequence, found)[:, 0]
 
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
@@ -214,10 +222,9 @@ class FusedRecommender(nn.Module):
         neighbours, of_attributes = None, None
         if self.node is not None:
             scale = math.sqrt(sequence.shape[-1])
-            real = torch.cat(
-                [torch.ones_like(batch.lengths[:, None], dtype=torch.bool), batch.real()], 1
+            neighbours, of_attributes = self.node.coefficients(
+                start, events * scale, _seen(batch), around
             )
-            neighbours, of_attributes = self.node.coefficients(start, events * scale, real, around)
         return Evidence(
             scores,
             trail,
@@ -226,6 +233,11 @@ class FusedRecommender(nn.Module):
             neighbours,
             of_attributes,
         )
+
+
+def _seen(batch) -> Tensor:
+    """The customer itself and its real events, bool [B, T + 1]."""
+    return torch.cat([torch.ones_like(batch.lengths[:, None]).bool(), batch.real()], 1)
 
 
 def _last(states: Tensor, lengths: Tensor) -> Tensor:

@@ -170,47 +170,6 @@ def drawn(indptr: Tensor, weights: Tensor, most: int) -> Tensor:
     return order[place < most].sort().values
 
 
-class PathTower(nn.Module):
-    """Paths from a customer's products over other customers to a product, as a score of its own.
-
-    ``strength * log(1 + sharpness * sum_t decay^age_t * paths[i_t, j])`` over events t of product
-    i_t, age 0 for the latest. Product vectors of width D blur rare pairs; this keeps them, and
-    each path can be shown. The three numbers are chosen on validation after the network has been
-    learned (strength 0 switches the tower off).
-
-    Source: item-based neighbourhood models (Sarwar et al., 2001) seen as walks of length two on
-    the bipartite graph, Eq. (9) without learned weights.
-
-    Shapes: products [B, T] -> scores [B, N].
-    """
-
-    strength: Tensor
-    sharpness: Tensor
-    decay: Tensor
-
-    def __init__(self, indptr: Tensor, indices: Tensor, values: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("indptr", indptr, persistent=False)
-        self.register_buffer("indices", indices, persistent=False)
-        self.register_buffer("values", values, persistent=False)
-        self.register_buffer("strength", torch.zeros(()))
-        self.register_buffer("sharpness", torch.ones(()))
-        self.register_buffer("decay", torch.ones(()))
-
-    def walks(self, products: Tensor, lengths: Tensor) -> Tensor:
-        """Summed path weights before strength and sharpness, [B, N]."""
-        n = len(self.indptr) - 1
-        age = lengths[:, None] - 1 - torch.arange(products.shape[1], device=products.device)
-        weight = torch.where(age >= 0, self.decay ** age.clamp(min=0), 0.0)
-        history = weight.new_zeros(len(products), n).scatter_add(1, products, weight)  # [B, N]
-        matrix = sparse_matrix(self.indptr, self.indices, self.values)
-        return (matrix @ history.T.contiguous()).T
-
-    def forward(self, products: Tensor, lengths: Tensor) -> Tensor:
-        """Scores of every product; zeros while the tower is off."""
-        return self.strength * torch.log1p(self.sharpness * self.walks(products, lengths))
-
-
 def sparse_matrix(
     indptr: Tensor, indices: Tensor, values: Tensor, columns: int | None = None
 ) -> Tensor:
@@ -252,6 +211,16 @@ class CustomerNode(nn.Module):
         share = (20 * torch.tanh(logits / 20)).exp()[..., None]  # [B, T + 1, 1]
         first = nodes.shape[1] - products.shape[1] - 1  # attributes are known from the beginning
         return F.elu((share * nodes).cumsum(1) / share.cumsum(1))[:, first:]
+
+    def last(
+        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
+    ) -> Tensor:
+        """The node after the last real event alone, [B, 1, D]; ``real`` is bool [B, T + 1]."""
+        nodes, logits = self._logits(own, products, attributes)
+        count = nodes.shape[1] - products.shape[1] - 1
+        seen = torch.cat([real[:, :1].expand(-1, count + 1), real[:, 1:]], 1)
+        share = (20 * torch.tanh(logits / 20)).exp() * seen  # [B, 1 + A + T]
+        return F.elu((share[:, None] @ nodes) / share.sum(1)[:, None, None])
 
     def coefficients(
         self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None

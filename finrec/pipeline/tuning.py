@@ -20,7 +20,11 @@ from finrec.training.checkpoint import read_json, write_json
 # What may be tried of our own network; the first value is the default.
 FUSED: dict[str, dict[str, tuple[Any, ...]]] = {
     "model": {"dropout": (0.3, 0.2, 0.4), "decoder_layers": (1, 0), "layers": (2, 1)},
-    "train": {"rate": (1e-3, 5e-4, 2e-3), "half_life_days": (None, 180.0, 365.0)},
+    "train": {
+        "rate": (1e-3, 5e-4, 2e-3),
+        "half_life_days": (None, 180.0, 365.0),
+        "average": (0.0, 1.0),
+    },
 }
 SEED = 0
 

@@ -22,8 +22,9 @@ from finrec.networks.fusion import LivingTextTower, ProfileTower, TextTower
 from finrec.networks.language import TextTower as LanguageTower
 from finrec.networks.matching import MOST_PRODUCTS, MatchingNetwork
 from finrec.networks.recommender import FusedRecommender
-from finrec.networks.relations import Hidden, PathTower, ProductGraph
+from finrec.networks.relations import Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower
+from finrec.networks.walks import PathTower
 from finrec.schema import CUSTOMER, DataError
 from finrec.scorer import KINDS, Catalogue, Cohort, cohort
 from finrec.split import FoldName, Split

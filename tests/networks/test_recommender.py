@@ -270,3 +270,34 @@ def test_paths_count_pairs_by_distance_and_direction():
     into = np.where(raw.sum(1) > 0, raw.sum(1), 1)
     out = np.where(raw.sum(0) > 0, raw.sum(0), 1)
     np.testing.assert_allclose(found, raw / into[:, None] ** 0.5 / out[None] ** 0.3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decoder_layers", [0, 1, 2])
+@pytest.mark.parametrize("pre_norm", [False, True])
+def test_the_last_state_alone_is_the_last_of_all_states(made, decoder_layers, pre_norm):
+    network, given, histories, _ = made(
+        decoder_layers=decoder_layers, pre_norm=pre_norm, graph_attributes=True
+    )
+    batch = batch_of(given, histories, range(12))
+    with torch.no_grad():
+        products = network.products()
+        states = network.states(batch, products)
+        expected = states[torch.arange(12), batch.lengths]
+        torch.testing.assert_close(network.customers(batch, products), expected)
+
+
+def test_walks_equal_their_definition(made):
+    network, given, histories, _ = made()
+    batch = batch_of(given, histories, range(12))
+    dense = given.paths.matrix().toarray()
+    found = network.paths.walks(batch.products, batch.lengths).numpy()
+    for row in range(12):
+        expected = np.zeros(len(dense))
+        length = int(batch.lengths[row])
+        for place in range(length):
+            age = length - 1 - place
+            expected += 0.8**age * dense[:, int(batch.products[row, place])]
+        np.testing.assert_allclose(found[row], expected, rtol=1e-5, atol=1e-7)
+    nobody = batch_of(given, histories.take([0]), [0])
+    empty = network.paths.walks(nobody.products[:, :0], torch.zeros(1, dtype=torch.int64))
+    assert empty.shape == (1, len(dense)) and (empty == 0).all()
