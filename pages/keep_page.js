@@ -120,10 +120,46 @@ function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// Streamlit draws late what is slow: charts, tables, whatever a busy server has not sent yet.
+function complete() {
+  const app = document.querySelector("[data-testid=stApp]");
+  const main = document.querySelector("[data-testid=stMain]");
+  const seen = (part) => !part.closest("details:not([open])") && part.getClientRects().length > 0;
+  const drawn = (outer, inner) => [...main.querySelectorAll(outer)]
+    .every((part) => !seen(part) || part.querySelector(inner));
+  return app.dataset.testScriptState === "notRunning"
+    && ![...main.querySelectorAll("[data-stale=true], [data-testid=stSkeleton]")].some(seen)
+    && drawn("[data-testid=stDataFrame]", "table[role=grid] [role=row]")
+    && drawn("[data-testid=stPlotlyChart]", ".main-svg");
+}
+
+const PATIENCE = 30000; // milliseconds
+const LOOK = 100;
+
+function whenComplete(button, act) {
+  const words = button.dataset.words ?? button.textContent;
+  button.dataset.words = words;
+  const until = Date.now() + PATIENCE;
+  let calm = 0; // looks in a row that found the page complete
+  const look = () => {
+    calm = complete() ? calm + 1 : 0;
+    if (calm < 2 && Date.now() < until) {
+      button.textContent = "Waiting for the page \u2026";
+      button.disabled = true;
+      setTimeout(look, LOOK);
+      return;
+    }
+    button.disabled = false;
+    button.textContent = calm < 2 ? "Not drawn yet: try again" : words;
+    if (calm >= 2) act();
+  };
+  look();
+}
+
 const DONE = { print: () => window.print(), save };
 
 export default function ({ parentElement }) {
   for (const button of parentElement.querySelectorAll("[data-do]")) {
-    button.onclick = DONE[button.dataset.do];
+    button.onclick = () => whenComplete(button, DONE[button.dataset.do]);
   }
 }

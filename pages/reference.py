@@ -77,6 +77,8 @@ def draw() -> None:
     frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
     versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
+    if dataset == "demo":
+        st.caption("The demo bank is generated: its figures say nothing about real demand.")
     variants = figures.ablation(found, str(dataset))
     if len(variants) > 1:
         st.subheader("What each part adds", anchor=False)

@@ -64,6 +64,13 @@ def place(job: pipeline.jobs.Job, line: list[str]) -> str:
     return f"It waits, with {formats.counted(before, 'training')} before it in the line."
 
 
+def order(job: pipeline.jobs.Job, line: list[str]) -> tuple[int, int]:
+    """What works comes first, then the line as it stands, then the rest, newest first."""
+    if job.state == "running":
+        return 0, 0
+    return (1, line.index(job.run)) if job.run in line else (2, 0)
+
+
 def one(job: pipeline.jobs.Job, line: list[str]) -> None:
     """A job with its progress and curves."""
     words, colour = STATES[job.state]
@@ -113,7 +120,7 @@ def at_work() -> None:
         if before - alive:  # one ended: its model is in the list now, or it can be resumed
             st.rerun()
         line = pipeline.jobs.line()
-        for job in found:
+        for job in sorted(found, key=lambda j: order(j, line)):
             one(job, line)
     except CheckpointError:
         return  # the job became a run between two looks at the disk; the next look shows it

@@ -34,7 +34,9 @@ class Device:
 def devices() -> list[Device]:
     """``auto`` first, then what there is; a graphics card only where torch can use one."""
     total, free = _memory()
-    found = [Device("cpu", f"CPU, {torch.get_num_threads()} threads", total, free)]
+    threads = torch.get_num_threads()
+    words = f"CPU, {threads} {'thread' if threads == 1 else 'threads'}"
+    found = [Device("cpu", words, total, free)]
     if torch.cuda.is_available():
         left, whole = torch.cuda.mem_get_info(0)
         found.append(Device("cuda", device_name(), int(whole), int(left)))

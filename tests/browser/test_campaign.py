@@ -15,7 +15,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 
 from finrec import records
 from tests.browser.conftest import App, settle
-from tests.browser.pictures import Goto, charts, picture
+from tests.browser.pictures import LONG, Goto, charts, picture
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,11 @@ def test_campaign_is_planned_exported_and_compared_with_what_came_of_it(
     expect(page.get_by_text("Within these limits nothing better exists.")).to_be_visible()
     expect(charts(page).first.locator(".bars path")).not_to_have_count(0)
     page.get_by_role("button", name="Find the main reason of each").click()
-    expect(page.get_by_role("button", name="Find the main reason of each")).to_have_count(0)
+    asking = page.get_by_role("progressbar")  # one explanation after the other: it takes its time
+    expect(asking).to_be_visible()
+    expect(page.get_by_role("button", name="Find the main reason of each")).to_have_count(
+        0, timeout=LONG
+    )
     settle(page)
     picture(page, screenshots, "campaign-planned")
     assert "C0" not in page.url, "an address never names a customer"

@@ -49,6 +49,32 @@ def test_page_is_saved_whole_and_without_a_script(
     context.close()
 
 
+def test_only_a_page_that_is_complete_is_saved(
+    small_app: Callable[..., App], goto: Goto, page: Page
+) -> None:
+    goto("data", on=small_app())
+    page.get_by_role("button", name="Settings").click()
+    settle(page)
+    page.evaluate(
+        """() => {
+          const late = document.createElement("div");
+          late.dataset.testid = "stSkeleton";
+          late.textContent = "not drawn yet";
+          document.querySelector("[data-testid=stMain]").append(late);
+        }"""
+    )
+    saved: list[object] = []
+    page.on("download", lambda file: saved.append(file))
+    page.get_by_role("button", name="Save page as HTML").click()
+    expect(page.get_by_role("button", name="Waiting for the page")).to_be_disabled()
+    page.wait_for_timeout(1_000)
+    assert saved == []
+    with page.expect_download():
+        page.evaluate("document.querySelector('[data-testid=stMain] > [data-testid]:last-child')"
+                      ".remove()")  # fmt: skip
+    expect(page.get_by_role("button", name="Save page as HTML")).to_be_enabled()
+
+
 def test_printed_page_has_no_sidebar_and_nothing_to_press(
     small_app: Callable[..., App], goto: Goto, page: Page
 ) -> None:
