@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from finrec.training.checkpoint import read_json, write_json
 Progress = Callable[[dict[str, Any]], None]
 TIDY = ("dataset", "snapshot", "protocol", "masked", "slice", "method", "seed", "metric", "value",
         "seconds_train", "seconds_score", "parameters", "peak_mib", "commit", "machine",
-        "command")  # fmt: skip
+        "command", "low", "high")  # fmt: skip
+WITH_INTERVAL = ("ndcg", "map", "mrr", "hr")  # at the first list length
 OURS = "+tl+gnn"
 
 
@@ -74,7 +75,8 @@ def plan(
     found = store.find(snapshot)
     cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, ours)
     stamp = datetime.now(UTC)
-    name = f"{found.info.name}-{stamp:%y%m%d-%H%M%S}"
+    while _file(name := f"{found.info.name}-{stamp:%y%m%d-%H%M%S}").exists():
+        stamp += timedelta(seconds=1)  # two in one second have two names
     made = Comparison(name, cells, stamp.isoformat(timespec="seconds"))
     write_json(_file(name), {"created": made.created, "cells": [asdict(c) for c in made.cells]})
     return made
@@ -173,10 +175,15 @@ def _apart(cell: Cell, cancelled: Callable[[], bool]) -> str:
 
 
 def tidy(made: Comparison) -> pd.DataFrame:
-    """One row a metric of every finished cell; columns ``TIDY``."""
+    """One row a metric of every finished cell; columns ``TIDY``.
+
+    ``low`` and ``high`` are the bootstrap interval over customers of the headline metrics, NaN for
+    others. The slice of pairs is the way their negatives were drawn; ``all`` is uniform.
+    """
     rows: list[dict[str, Any]] = []
     for cell in made.done:
         found = cell.result()
+        intervals = _intervals(cell)
         fixed = {
             "dataset": cell.snapshot.partition("@")[0],
             "snapshot": cell.snapshot,
@@ -190,16 +197,32 @@ def tidy(made: Comparison) -> pd.DataFrame:
             for masked, part, values in _views(block):
                 rows += [
                     {**fixed, "protocol": protocol, "masked": masked, "slice": part,
-                     "metric": metric, "value": float(value)}
+                     "metric": metric, "value": float(value),
+                     **intervals.get((protocol, masked, part, metric), {})}
                     for metric, value in values.items()
                     if isinstance(value, int | float) and metric not in ("cases", "k", "pairs")
                 ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(TIDY))
 
 
+def _intervals(cell: Cell) -> dict[tuple[str, bool, str, str], dict[str, float]]:
+    cases = cell.per_case()
+    k = store.find(cell.snapshot).info.ks[0]
+    found = {}
+    for part, rows in (("all", cases), ("warm", cases[cases["warm"]])):
+        for metric in (f"{name}@{k}" for name in WITH_INTERVAL):
+            if metric in rows and len(rows):
+                who = rows["customer"].to_numpy()
+                interval = significance.bootstrap(rows[metric].to_numpy(), who)
+                told = {"low": interval.low, "high": interval.high}
+                found[(cell.protocol, True, part, metric)] = told
+    return found
+
+
 def _views(block: dict[str, Any]) -> list[tuple[bool, str, dict[str, Any]]]:
     if "masked" not in block:  # pairs
-        return [(True, "all", block)]
+        drawn = {k: v for k, v in block.get("variants", {}).items() if k != "uniform"}
+        return [(True, "all", block), *[(True, name, values) for name, values in drawn.items()]]
     found = [(True, "all", block["masked"]), (True, "all", block.get("lists", {}))]
     found += [(True, name, values) for name, values in block.get("slices", {}).items()]
     if "unmasked" in block:
@@ -287,7 +310,7 @@ def refer(made: Comparison, file: Path) -> None:
     """Put a comparison's rows into a tidy CSV, in place of older rows of the same cells."""
     rows = tidy(made)
     if file.is_file():
-        older = pd.read_csv(file, dtype={"slice": "str"})
+        older = pd.read_csv(file, dtype={"slice": "str", "commit": "str"})
         mine = ["dataset", "protocol", "method", "seed"]
         keys = set(rows[mine].astype(str).agg("|".join, axis=1))
         stays = ~older[mine].astype(str).agg("|".join, axis=1).isin(keys)
