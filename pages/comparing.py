@@ -6,6 +6,7 @@ A comparison runs in a process of its own; what is shown is read off the disk.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,7 @@ from finrec import pipeline
 from finrec.config import PARTS
 from finrec.figures import formats, grid, scatter
 from finrec.figures import reference as figures
-from finrec.pipeline import Snapshot, compare, comparing
+from finrec.pipeline import Snapshot, compare, comparing, report
 from finrec.pipeline import gains as verbs
 from finrec.schema import FinrecError
 from pages import frame, gains, versus
@@ -42,10 +43,10 @@ def summary(name: str, mark: str, metric: str, part: str) -> Any:
     return compare.summary(compare.find(name), metric, part)
 
 
-@st.cache_data(max_entries=10, show_spinner=False)
-def tidy(name: str, mark: str) -> Any:
-    """One row a metric of every cell that is measured."""
-    return compare.tidy(compare.find(name))
+def tidy(made: compare.Comparison) -> bytes:
+    """One row a metric of every cell that is measured, as CSV; with intervals, which take time."""
+    content: bytes = pipeline.export.to_bytes(compare.tidy(made), ".csv")
+    return content
 
 
 def form(snapshot: Snapshot) -> tuple[Any, ...]:
@@ -100,7 +101,7 @@ def begin(snapshot: Snapshot) -> None:
         with frame.told():
             made = compare.plan(*wanted)
             comparing.start(made.name)
-            st.session_state["comparison"] = made.name
+            st.session_state["comparison next"] = made.name
             st.rerun()
 
 
@@ -177,6 +178,10 @@ def results(found: Sequence[comparing.Standing]) -> None:
     st.header("Methods side by side", anchor=False)
     row = st.container(horizontal=True)
     names = {s.comparison.name: s for s in found}
+    if st.session_state.get("comparison next") in names:  # begun here, and now there is something
+        st.session_state["comparison"] = st.session_state.pop("comparison next")
+    elif st.session_state.get("comparison") not in names:
+        st.session_state.pop("comparison", None)
     name = row.selectbox("Comparison", list(names), key="comparison")
     made = names[str(name)].comparison
     metric = row.selectbox(
@@ -203,15 +208,21 @@ def results(found: Sequence[comparing.Standing]) -> None:
             made.cells[0].snapshot, protocol, sides, str(metric), str(part),
             f"{made.name} {protocol}", bar,
         )  # fmt: skip
-        points = scatter.of_comparison(
-            tidy(made.name, mark), protocol, str(metric), str(part), titles
-        )
+        points = scatter.of_summary(rows, comparing.coverage(made, protocol), titles)
         versus.trade_off(points, str(metric), f"{made.name} {protocol}")
     st.caption(
         "p: paired permutation test over customers against the whole network, adjusted after Holm."
     )
     with st.container(horizontal=True):
-        frame.download(tidy(made.name, mark), made.name, "save methods", "Save all figures as CSV")
+        st.download_button(
+            "Save all figures as CSV", partial(tidy, made), file_name=f"{made.name}.csv",
+            mime="text/csv", key="save methods", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
+        st.download_button(
+            "Save report", partial(report.to_bytes, made, ".html"), file_name=f"{made.name}.html",
+            mime="text/html", key="save report", on_click="ignore", icon=":material/description:",
+            help="One HTML file with charts, tables, protocols and provenance.",
+        )  # fmt: skip
         if names[str(name)].state == "done":
             buttons(names[str(name)])
 

@@ -61,11 +61,12 @@ def draw() -> None:
             format_func=VIEWS.__getitem__,
         )  # fmt: skip
     own = figures.narrowed(own, masked=masked)
+    kinds = figures.DRAWN if protocol == "P" else figures.SLICES
     which = row.selectbox(
-        "Customers",
-        figures.choices(own, "slice", tuple(figures.SLICES)),
-        format_func=lambda s: figures.SLICES.get(s, formats.words(s)),
-        key="reference slice",
+        "Beside what was taken" if protocol == "P" else "Customers",
+        figures.choices(own, "slice", tuple(kinds)),
+        format_func=lambda s: kinds.get(s, formats.words(s)),
+        key="reference drawn" if protocol == "P" else "reference slice",
     )
     own = figures.narrowed(own, slice=which)
     metric = row.selectbox(

@@ -22,11 +22,16 @@ FIRST = ("ndcg", "hr", "f1", "recall", "precision", "mrr", "map", "pr_auc", "roc
 # Of the test pairs themselves, not of how well a method tells them apart.
 NOT_QUALITY = {"threshold", "prevalence", "positives", "pairs_stand_for"}
 LOWER_IS_BETTER = {"gini", "log_loss", "brier", "ece"}
-SUMMARY = ["method", "seeds", "mean", "sd", *COSTS]
+SUMMARY = ["method", "seeds", "mean", "sd", "low", "high", *COSTS]
 PROTOCOL_WORDS = {
     "R1": "R1, leave one out",
     "R2": "R2, by time",
     "P": "P, pairs of taken and not taken",
+}
+DRAWN = {
+    "all": "One product drawn at random",
+    "popularity": "One product drawn by popularity",
+    "natural": "All products not taken",
 }
 SLICES = {"all": "All", "warm": "With a past", "cold": "New", "one event": "With one event"}
 
@@ -62,7 +67,9 @@ def narrowed(rows: pd.DataFrame, **equal: Any) -> pd.DataFrame:
 
 
 def summary(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One row a method, best first: mean and deviation over seeds, costs.
+    """One row a method, best first: mean and deviation over seeds, interval, costs.
+
+    The interval is that of each seed over customers, its ends averaged over the seeds.
 
     Args:
         rows: of one data set, protocol, view and slice.
@@ -73,7 +80,8 @@ def summary(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
         return pd.DataFrame(columns=SUMMARY)
     grouped = mine.groupby("method", observed=True)
     table = grouped["value"].agg(mean="mean", sd="std", seeds="count")
-    table = table.join(grouped[list(COSTS)].mean()).reset_index()
+    known = [c for c in ("low", "high", *COSTS) if c in mine]
+    table = table.join(grouped[known].mean()).reindex(columns=SUMMARY[1:]).reset_index()
     best_first = table.sort_values(
         "mean", ascending=metric in LOWER_IS_BETTER, kind="stable", ignore_index=True
     )
@@ -93,15 +101,17 @@ def bars(
     if table.empty:
         return empty("This was not measured."), "This was not measured."
     names = [label(m, titles) for m in table["method"]]
-    some = table["sd"].notna()
+    interval = bool(table["low"].notna().any())
+    above = table["high"] - table["mean"] if interval else table["sd"]
+    below = table["mean"] - table["low"] if interval else table["sd"]
     figure = go.Figure(
         go.Bar(
             x=table["mean"],
             y=[formats.markup(n) for n in names],
             orientation="h",
             marker_color=[PART_COLOURS.get(m, FAINT) for m in table["method"]],
-            error_x={"type": "data", "array": table["sd"].where(some, None), "color": GREY,
-                     "thickness": 2, "width": 4},
+            error_x={"type": "data", "symmetric": False, "array": _known(above),
+                     "arrayminus": _known(below), "color": GREY, "thickness": 2, "width": 4},
             customdata=table["method"],
             hovertemplate="%{y}: %{x:.4f}<extra></extra>",
         )
@@ -116,8 +126,13 @@ def bars(
     if ours and ours[0]:
         mean = formats.metric(float(table["mean"].iloc[ours[0]]))
         words += f"; the best of our network, {names[ours[0]]}, has {mean}"
-    words += "." if not some.any() else ". Lines show the standard deviation over seeds."
+    lines = "95 % intervals over customers" if interval else "the standard deviation over seeds"
+    words += f". Lines show {lines}." if above.notna().any() else "."
     return styled(figure, 90 + 28 * len(table), showlegend=False), words
+
+
+def _known(values: pd.Series) -> list[float | None]:
+    return [float(v) if v == v else None for v in values]
 
 
 def label(method: str, titles: Mapping[str, str] | None = None) -> str:
@@ -141,6 +156,8 @@ def measurements(
             "Seed": mine["seed"].to_numpy(),
             formats.measure(metric): mine["value"].to_numpy(),
             "SD over seeds": deviation.reindex(mine["method"].astype("str")).to_numpy(),
+            "95 % from": _column(mine, "low"),
+            "To": _column(mine, "high"),
             "Training, s": mine["seconds_train"].to_numpy(),
             "Scoring, s": mine["seconds_score"].to_numpy(),
             "Parameters": mine["parameters"].astype("int64").to_numpy(),
@@ -151,6 +168,10 @@ def measurements(
             "Command": mine["command"].astype("str").to_numpy(),
         }
     )
+
+
+def _column(rows: pd.DataFrame, name: str) -> list[float]:
+    return rows[name].tolist() if name in rows else [float("nan")] * len(rows)
 
 
 def ablation(rows: pd.DataFrame, dataset: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from finrec.config import PARTS
 from finrec.figures import formats
 from finrec.figures.comparison import PART_COLOURS, RunLike, run_label
-from finrec.figures.reference import label, narrowed, summary
+from finrec.figures.reference import label, summary
 from finrec.figures.style import FAINT, GREY, empty, styled
 
 AGAINST = {
@@ -37,11 +37,21 @@ def of_rows(
     return made[POINT]
 
 
-def of_comparison(
-    rows: pd.DataFrame, protocol: str, metric: str, which: str, titles: Mapping[str, str]
+def of_summary(
+    table: pd.DataFrame, coverage: Mapping[str, float], titles: Mapping[str, str]
 ) -> pd.DataFrame:
-    """As :func:`of_rows`, from all rows of a comparison; history left out of the lists."""
-    return of_rows(narrowed(rows, protocol=protocol, masked=True, slice=which), metric, titles)
+    """A point a method of a comparison.
+
+    Args:
+        table: of one protocol, as from :func:`finrec.pipeline.compare.summary`.
+        coverage: by method.
+        titles: of methods, for people.
+    """
+    made = table.rename(columns={"mean": "quality"}).assign(
+        name=[label(m, titles) for m in table["method"]],
+        coverage=table["method"].map(coverage),
+    )
+    return made[POINT]
 
 
 def of_runs(runs: Sequence[RunLike], protocol: str, metric: str) -> pd.DataFrame:

@@ -285,3 +285,13 @@ def expected(cells: Sequence[Cell]) -> float:
 def mark(made: Comparison) -> str:
     """Changes whenever another cell is measured; part of the caches' keys."""
     return hashlib.sha256("".join(c.key for c in made.done).encode()).hexdigest()[:12]
+
+
+def coverage(made: Comparison, protocol: str) -> dict[str, float]:
+    """Share of products on somebody's list, by method; mean over its seeds."""
+    found: dict[str, list[float]] = {}
+    for cell in made.done:
+        lists = cell.result()["metrics"].get(protocol, {}).get("lists", {})
+        if cell.protocol == protocol and "coverage" in lists:
+            found.setdefault(cell.method, []).append(float(lists["coverage"]))
+    return {method: sum(values) / len(values) for method, values in found.items()}

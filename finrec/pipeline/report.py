@@ -49,18 +49,23 @@ def write(made: Comparison, file: Path, metrics: Sequence[str] = ()) -> None:
     Raises:
         DataError: when nothing is measured yet, or the suffix is another.
     """
+    content = to_bytes(made, file.suffix, metrics, file.name)
+    part = file.with_name(file.name + ".part")
+    part.write_bytes(content)
+    os.replace(part, file)
+
+
+def to_bytes(
+    made: Comparison, suffix: str, metrics: Sequence[str] = (), name: str = "The file"
+) -> bytes:
+    """A comparison's report as a file's content; see :func:`write`."""
     if not made.done:
         raise DataError(f"{made.name} has no finished cell; run `finrec compare {made.name}`.")
     shown = list(metrics) or [compare.headline(made)]
-    if file.suffix == ".html":
-        text = _html(made, shown)
-    elif file.suffix == ".md":
-        text = _markdown(made, shown)
-    else:
-        raise DataError(f"{file.name}: a report ends in .html or .md.")
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)
+    kinds = {".html": _html, ".md": _markdown}
+    if suffix not in kinds:
+        raise DataError(f"{name}: a report ends in .html or .md.")
+    return kinds[suffix](made, shown).encode()
 
 
 def _sections(made: Comparison, metrics: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:

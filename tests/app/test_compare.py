@@ -11,7 +11,7 @@ import pytest
 
 from finrec import snapshots
 from finrec.figures import comparison, formats
-from finrec.pipeline import compare, comparing, gains, published
+from finrec.pipeline import compare, comparing, gains, published, report
 from finrec.schema import DataError
 from tests.app.conftest import Screen, calm, texts
 from tests.figures.test_reference import ROWS
@@ -131,6 +131,27 @@ def test_comparison_is_read_gone_on_with_and_deleted(
     app = calm(app.button(key=f"delete {made.name}").click().run())
     assert compare.comparisons() == []
     assert "No comparison of this data is made yet." in texts(app)
+
+
+def test_one_comparison_beside_another(
+    screen: Screen, small_dataset: Any, begun: list[str]
+) -> None:
+    snapshots.write(small_dataset, {"source": "tests", "files": []})
+    older = compare.plan("small", ["popularity"])
+    compare.run(older, apart=False)
+    app = calm(opened(screen, "Comparisons"))
+    app.segmented_control(key="methods group").set_value("some").run()
+    app.multiselect(key="methods chosen").set_value(["popularity", "markov"]).run()
+    app = calm(next(b for b in app.button if b.label == "Start the comparison").click().run())
+    (newer,) = begun
+    assert app.selectbox(key="comparison").value == newer, "one of its cells was there before"
+    compare.run(compare.find(newer), apart=False)
+    app = calm(app.run())
+    assert app.selectbox(key="comparison").options == [newer, older.name]
+    app = calm(app.button(key=f"delete {newer}").click().run())
+    assert app.selectbox(key="comparison").value == older.name
+    page = report.to_bytes(older, ".html").decode()
+    assert older.name in page and "https://" not in page.partition("<body>")[2]
 
 
 def test_who_gains_is_found_and_opened_without_an_address(

@@ -75,6 +75,20 @@ def test_bars_show_deviations_and_say_who_is_best() -> None:
     assert "not measured" in reference.bars(reference.summary(OWN, "x"), "x")[1]
 
 
+def test_intervals_are_shown_where_they_are_known() -> None:
+    rows = OWN.assign(low=OWN["value"] - 0.05, high=OWN["value"] + 0.1)
+    table = reference.summary(rows, "ndcg@3")
+    assert table["low"].tolist() == pytest.approx([0.45, 0.35, 0.25])
+    figure, words = reference.bars(table, "ndcg@3")
+    (bar,) = figure.data
+    assert list(bar.error_x.array) == pytest.approx([0.1] * 3)
+    assert list(bar.error_x.arrayminus) == pytest.approx([0.05] * 3)
+    assert "95 % intervals over customers" in words
+    twin = reference.measurements(rows, "ndcg@3")
+    assert twin["95 % from"].tolist() == pytest.approx([0.45, 0.35, 0.15, 0.35])
+    assert "standard deviation" in reference.bars(reference.summary(OWN, "ndcg@3"), "ndcg@3")[1]
+
+
 def test_twin_has_the_command_of_every_measurement() -> None:
     twin = reference.measurements(OWN, "ndcg@3", {"sasrec": "SASRec"})
     assert twin["Method"].tolist() == ["popularity", "Events + text + graph", "SASRec", "SASRec"]

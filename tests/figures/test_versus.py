@@ -10,8 +10,9 @@ import pytest
 
 from finrec.config import ModelSettings, TrainSettings
 from finrec.figures import scatter, versus
+from finrec.figures.reference import summary
 from tests.figures.test_comparison import run
-from tests.figures.test_reference import ROWS, row
+from tests.figures.test_reference import OWN, row
 
 
 def pair() -> tuple[Any, Any]:
@@ -84,17 +85,18 @@ def test_calibration_of_both() -> None:
 
 def test_points_carry_costs_and_coverage() -> None:
     rows = pd.concat([
-        ROWS,
+        OWN,
         pd.DataFrame([row("sasrec", 0, "coverage", 0.9), row("popularity", 0, "coverage", 0.1)]),
     ])  # fmt: skip
-    points = scatter.of_comparison(rows[rows["dataset"] == "bank"], "R2", "ndcg@3", "all", {})
-    points = points.set_index("method")
+    points = scatter.of_rows(rows, "ndcg@3").set_index("method")
     assert points["quality"].to_dict() == pytest.approx(
         {"popularity": 0.5, "+tl+gnn": 0.4, "sasrec": 0.3}
     )
     assert points.loc["sasrec", "coverage"] == 0.9
     assert pd.isna(points.loc["+tl+gnn", "coverage"])
     assert scatter.kinds(points.reset_index()) == ["seconds_train", "parameters", "coverage"]
+    same = scatter.of_summary(summary(OWN, "ndcg@3"), {"sasrec": 0.9, "popularity": 0.1}, {})
+    pd.testing.assert_frame_equal(same.set_index("method"), points)
     runs = scatter.of_runs([run("baseline", 0, 0.2), run("+gnn", 1, 0.3)], "R2", "ndcg@5")
     assert runs["seconds_train"].tolist() == [15.0, 25.0]
     assert scatter.kinds(runs) == ["seconds_train", "parameters"]
