@@ -40,7 +40,7 @@ GROUPS = {
 @st.cache_data(max_entries=30, show_spinner="Testing the differences …")
 def summary(name: str, mark: str, metric: str, part: str) -> Any:
     """One row a method; ``mark`` changes with every cell that is measured."""
-    return compare.summary(compare.find(name), metric, part)
+    return comparing.summary(compare.find(name), metric, part)
 
 
 def tidy(made: compare.Comparison) -> bytes:

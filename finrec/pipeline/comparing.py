@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
+
+import pandas as pd
 
 from finrec import config
 from finrec.pipeline import compare, learning
@@ -115,6 +118,8 @@ def work(made: Comparison, progress: Progress = lambda event: None) -> list[str]
             failed = compare.run(made, tell, cancelled)
         if cancelled():
             tell({"event": "cancelled"})
+        if made.done:
+            summary(made, compare.headline(made))  # so that a page has it at once
         return failed
 
 
@@ -295,3 +300,20 @@ def coverage(made: Comparison, protocol: str) -> dict[str, float]:
         if cell.protocol == protocol and "coverage" in lists:
             found.setdefault(cell.method, []).append(float(lists["coverage"]))
     return {method: sum(values) / len(values) for method, values in found.items()}
+
+
+def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
+    """As :func:`finrec.pipeline.compare.summary`, worked out once for what is measured now.
+
+    Intervals and tests over many customers and methods take from seconds to a minute.
+    """
+    folder = _folder(made.name) / "summaries"
+    file = folder / f"{mark(made)}-{metric.replace('/', '_')}-{part}.parquet"
+    if file.is_file():
+        return pd.read_parquet(file)
+    table = compare.summary(made, metric, part)
+    folder.mkdir(exist_ok=True)
+    staged = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+    table.to_parquet(staged, index=False)
+    staged.replace(file)
+    return table

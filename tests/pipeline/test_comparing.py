@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from finrec import config, schema, snapshots
@@ -113,6 +114,28 @@ def test_failed_cell_is_told_until_it_succeeds(made: compare.Comparison, monkeyp
     monkeypatch.setattr(compare, "_apart", lambda cell, cancelled: real(cell))
     assert comparing.work(made) == []
     assert comparing.standing(made.name).state == "done"
+
+
+def test_summary_is_worked_out_once_and_again_when_more_is_measured(
+    made: compare.Comparison, monkeypatch: Any
+) -> None:
+    real, asked = compare.summary, []
+
+    def counted(*given: Any) -> Any:
+        asked.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(compare, "_apart", lambda cell, cancelled: compare._here(cell))
+    compare.run(compare.Comparison(made.name, made.cells[:2], made.created), apart=False)
+    monkeypatch.setattr(compare, "summary", counted)
+    first = comparing.summary(made, "hr@3", "warm")
+    pd.testing.assert_frame_equal(comparing.summary(made, "hr@3", "warm"), first)
+    assert len(asked) == 1 and len(first) == 2
+    comparing.work(made)
+    assert len(asked) == 2, "the page's first view is worked out beforehand"
+    pd.testing.assert_frame_equal(comparing.summary(made, "ndcg@3"), real(made, "ndcg@3"))
+    assert len(asked) == 2
+    assert len(comparing.summary(made, "hr@3", "warm")) == 3
 
 
 def test_deleting_keeps_what_another_comparison_has(made: compare.Comparison) -> None:
