@@ -35,7 +35,7 @@ def trusted(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
                     "attention does not decide here", icon=":material/warning:", color="orange"
                 )
         st.markdown(formats.markdown(changed(told, found)))
-        st.caption(formats.markdown(told.badge.sentence))
+        st.caption(formats.markdown(f"{told.badge.sentence} {told.seeds.sentence}"))
 
 
 def changed(told: Opinion, found: Explanation) -> str:
@@ -47,18 +47,18 @@ def changed(told: Opinion, found: Explanation) -> str:
         return (
             f"Nothing known of this customer keeps {found.name} among the first {told.k}: it would "
             "stay there without any of it. It rests on what many customers take."
+            if answer.minimal
+            else f"Without all that is known of this customer {found.name} would still be among "
+            f"the first {told.k}. Not every smaller set was tried."
         )
     listed = told.without[0] if len(told.without) == 1 else "; ".join(told.without)
-    more = "" if answer.minimal else " A smaller set may exist; not all were tried."
+    more = "" if answer.minimal else trust.not_proven(answer.needed)
     said = (
         f"Without {listed}, {found.name} would fall to rank {answer.rank:,}, out of the first "
         f"{told.k}. The model was asked again to make sure.{more}"
     )
-    if told.by_paths.verified:
-        said += (
-            f" Leaving out its paths over other customers from {len(told.by_paths.paths)} "
-            f"product{'s' * (len(told.by_paths.paths) != 1)} would do so, too."
-        )
+    if told.by_edges.verified:
+        said += f" Leaving out in the graph {trust.listed(told.edges)} would do so, too."
     return said
 
 

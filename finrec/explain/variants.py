@@ -1,8 +1,9 @@
-"""The same customer with events, attributes or paths left out, many variants at once."""
+"""The same customer with events, attributes, links or paths left out, many variants at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from finrec.features import sequences
+from finrec.features.sequences import Batch
+from finrec.networks.relations import CustomerNode
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
@@ -26,11 +29,14 @@ class Change:
         events: places within the events read, from 0.
         attributes: columns of the profile, made unknown.
         paths: products whose paths over other customers to the offer are not counted.
+        links: products that the customer's node in the graph is not linked to; the events stay
+            where they are in the sequence.
     """
 
     events: tuple[int, ...] = ()
     attributes: tuple[str, ...] = ()
     paths: tuple[int, ...] = ()
+    links: tuple[int, ...] = ()
 
 
 def vectors(scorer: FusedScorer) -> Tensor:
@@ -88,17 +94,56 @@ def without(
 
 
 @torch.inference_mode()
-def score(scorer: FusedScorer, many: Cohort, products: Tensor | None = None) -> np.ndarray:
-    """Scores of customers made up from one, float32 [B, N], with the product vectors at hand."""
+def score(
+    scorer: FusedScorer,
+    many: Cohort,
+    products: Tensor | None = None,
+    unlinked: Sequence[tuple[int, ...]] = (),
+) -> np.ndarray:
+    """Scores of customers made up from one, float32 [B, N], with the product vectors at hand.
+
+    Args:
+        scorer: a trained network.
+        many: the customers.
+        products: product vectors, where they are at hand.
+        unlinked: products that each customer's node is not linked to; none given: none.
+    """
     table = vectors(scorer) if products is None else products
     network = scorer.network.eval()
     encoded = sequences.encode(many, scorer.given.customers)
     out = [np.zeros((0, len(scorer.given.catalogue)), dtype=np.float32)]
     for start in range(0, len(many), BATCH):
         rows = np.arange(start, min(start + BATCH, len(many)))
-        batch = sequences.batch(encoded, rows, scorer.length)
-        out.append(network(batch.to(table.device), table).cpu().numpy())
+        batch = sequences.batch(encoded, rows, scorer.length).to(table.device)
+        hidden = [unlinked[int(row)] for row in rows] if len(unlinked) else []
+        if network.node is None or not any(hidden):
+            out.append(network(batch, table).cpu().numpy())
+            continue
+        with _without_links(network.node, batch, hidden):
+            out.append(network(batch, table).cpu().numpy())
     return np.concatenate(out)
+
+
+@contextmanager
+def _without_links(
+    node: CustomerNode, batch: Batch, hidden: Sequence[tuple[int, ...]]
+) -> Iterator[None]:
+    """While it lasts, customers' nodes do not see these products: Eq. (12) without the edges."""
+    here = batch.products
+    gone = torch.zeros(len(here), here.shape[1] + 1, dtype=torch.bool, device=here.device)
+    for row, products in enumerate(hidden):
+        if products:
+            gone[row, 1:] = torch.isin(here[row], torch.tensor(products, device=here.device))
+    whole = node.last
+
+    def last(own: Tensor, events: Tensor, real: Tensor, around: Tensor | None = None) -> Tensor:
+        return whole(own, events, real & ~gone, around)
+
+    node.last = last  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        del node.last
 
 
 def scores(
@@ -125,14 +170,20 @@ def changed(
     offer: int,
     products: Tensor | None = None,
 ) -> np.ndarray:
-    """Scores of every variant, float32 [variants, N]; paths left out are those to ``offer``."""
-    removed = [c.events for c in changes]
-    many = without(customer, removed, scorer.length, [c.attributes for c in changes])
-    found = score(scorer, many, products)
+    """Scores of every variant, float32 [variants, N]; paths left out are those to ``offer``.
+
+    Variants that differ in paths only are one pass of the network.
+    """
+    asked = [(c.events, c.attributes, c.links) for c in changes]
+    place = {key: row for row, key in enumerate(dict.fromkeys(asked))}
+    distinct = without(customer, [e for e, _, _ in place], scorer.length, [a for _, a, _ in place])
+    scored = score(scorer, distinct, products, [links for _, _, links in place])
+    found = scored if len(place) == len(changes) else scored[[place[key] for key in asked]]
     if scorer.given.paths is not None and any(c.paths for c in changes):
         for row, change in enumerate(changes):
             if change.paths:
-                own = many.products[many.offsets[row] : many.offsets[row + 1]]
+                at = place[asked[row]]
+                own = distinct.products[distinct.offsets[at] : distinct.offsets[at + 1]]
                 less = path_score(scorer, own, offer, change.paths)
                 found[row, offer] += less - path_score(scorer, own, offer)
     return found

@@ -141,6 +141,20 @@ def describe_paths(paths: pd.DataFrame, name: str) -> str:
     return said
 
 
+def not_proven(needed: bool) -> str:
+    """What is said of a set that is not shown to be the smallest."""
+    each = " Each part of this one is needed." if needed else ""
+    return f" A smaller set may exist; not all were tried.{each}"
+
+
+def listed(parts: Sequence[str], most: int = 3) -> str:
+    """Parts in words, the first ``most`` by name."""
+    named = list(parts[:most])
+    if len(parts) > most:
+        named.append(f"{len(parts) - most} more")
+    return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
+
+
 def heads_table(heads: pd.DataFrame) -> pd.DataFrame:
     """What each attention head is worth for this offer."""
     return pd.DataFrame(

@@ -25,8 +25,10 @@ from finrec.explain.explanation import explain as explain_offer
 from finrec.explain.faithfulness import Badge
 from finrec.explain.integrated_gradients import Attribution
 from finrec.explain.neighbours import SMALLEST_GROUP
+from finrec.explain.seeds import Seeds
 from finrec.explain.why_not import WhyNot
 from finrec.pipeline import answering, outreach
+from finrec.pipeline.seeds import over_seeds
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError
 from finrec.serving import export
 from finrec.serving.recommender import Recommender
@@ -34,8 +36,8 @@ from finrec.training.checkpoint import read_json, write_json
 
 __all__ = [
     "Addition", "Attribution", "Badge", "Brief", "Counterfactual", "Explanation", "Opinion",
-    "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "explain", "faithful",
-    "measure_faithfulness", "reason_codes", "second_opinion", "topics", "why_not",
+    "Seeds", "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "explain",
+    "faithful", "measure_faithfulness", "reason_codes", "second_opinion", "topics", "why_not",
 ]  # fmt: skip
 
 CODE_COLUMNS = [
@@ -58,7 +60,9 @@ class Opinion:
         grouped: attention of long histories by product: group, events, share.
         counterfactual: smallest set of events and attributes without which it leaves the list.
         without: what that set is, in words.
-        by_paths: the same over paths to the offer alone.
+        by_edges: the same over edges of the graph alone: the customer's links, paths to the offer.
+        edges: what that set is, in words.
+        seeds: stability of the measured order over runs that differ in the seed alone.
         k: length of the list.
     """
 
@@ -72,7 +76,9 @@ class Opinion:
     grouped: pd.DataFrame
     counterfactual: Counterfactual
     without: tuple[str, ...]
-    by_paths: Counterfactual
+    by_edges: Counterfactual
+    edges: tuple[str, ...]
+    seeds: Seeds
     k: int
 
 
@@ -123,7 +129,7 @@ def second_opinion(
     removed = search.fewest_removals(
         scorer, one, index, allowed, k, table, ("events", "attributes")
     )
-    by_paths = search.fewest_removals(scorer, one, index, allowed, k, table, ("paths",))
+    by_edges = search.fewest_removals(scorer, one, index, allowed, k, table, ("links", "paths"))
     attributes = found.attributes.assign(
         gradients=[gradients.attributes.get(c, np.nan) for c in found.attributes["column"]]
     )
@@ -140,7 +146,9 @@ def second_opinion(
         attention.grouped(found.attention["Rolled out"], found.events),
         removed,
         _named(found, removed),
-        by_paths,
+        by_edges,
+        _edges(recommender, by_edges),
+        over_seeds(recommender, one, index, effects, shares),
         k,
     )
 
@@ -150,6 +158,14 @@ def _named(found: Explanation, removed: Counterfactual) -> tuple[str, ...]:
     named = [f"{n} ({t:%d %b %Y})" for n, t in zip(events["name"], events["time"], strict=True)]
     values = dict(zip(found.attributes["column"], found.attributes["value"], strict=True))
     return (*named, *(f"{a.replace('_', ' ')}: {values.get(a, '')}" for a in removed.attributes))
+
+
+def _edges(recommender: Recommender, removed: Counterfactual) -> tuple[str, ...]:
+    names = recommender.catalogue.table[NAME].to_numpy(dtype=object)
+    return (
+        *(f"the link to {names[p]}" for p in removed.links),
+        *(f"the paths from {names[p]} over other customers" for p in removed.paths),
+    )
 
 
 def why_not(

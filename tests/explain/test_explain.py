@@ -73,7 +73,7 @@ def test_counterfactuals_are_verified_and_minimal_against_brute_force(fitted):
 
 
 def test_the_greedy_search_is_verified_too(fitted, monkeypatch):
-    monkeypatch.setattr(counterfactual, "MOST_TRIED", 0)
+    monkeypatch.setattr(counterfactual, "EFFORT", 0)
     scorer, histories = fitted
     checked = 0
     for row in np.flatnonzero(histories.lengths >= 4)[:15]:

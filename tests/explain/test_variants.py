@@ -9,6 +9,7 @@ import torch
 from finrec import presets
 from finrec.explain import counterfactual, variants
 from finrec.explain.variants import Change
+from finrec.networks.relations import CustomerNode
 from finrec.split import split
 from finrec.training import assemble, fit
 
@@ -95,3 +96,76 @@ def test_counterfactuals_over_attributes_and_paths_are_verified(fitted):
             scores = variants.changed(scorer, one, [change], offer)[0]
             assert (scores[allowed] >= scores[offer]).sum() == found.rank > 1
     assert kinds == {"attributes", "paths"}
+
+
+def test_a_link_left_out_is_the_node_without_the_product_and_the_sequence_with_it(
+    fitted, monkeypatch
+):
+    scorer, histories = fitted
+    row = int(np.argmax(histories.lengths))
+    one = histories.take([row])
+    own = int(one.products[0])
+    plain, less = variants.changed(scorer, one, [Change(), Change(links=(own,))], 2)
+    assert np.abs(plain - less).max() > 1e-5
+    np.testing.assert_allclose(scorer.score(one)[0], plain, atol=1e-5)  # nothing stays hidden
+    whole, seen = CustomerNode.last, []
+    watch = lambda node, a, b, real, c=None: (seen.append(real), whole(node, a, b, real, c))[1]  # noqa: E731
+    monkeypatch.setattr(CustomerNode, "last", watch)
+    variants.changed(scorer, one, [Change(links=(own,))], 2)
+    gone = ~seen[0][0].numpy()
+    assert gone[1:].tolist() == (one.products == own).tolist() and not gone[0]
+
+
+def test_counterfactuals_over_links_are_verified(fitted):
+    scorer, histories = fitted
+    node, found_any = scorer.network.node.project.weight, 0
+    before = node.detach().clone()
+    with torch.no_grad():  # so that links decide something
+        node.mul_(10)
+    for row in range(40):
+        one = histories.take([row])
+        allowed = ~one.seen(12)[0]
+        if not allowed.any():
+            continue
+        offer = int(np.argmax(np.where(allowed, scorer.score(one)[0], -np.inf)))
+        found = counterfactual.fewest_removals(scorer, one, offer, allowed, 1, over=("links",))
+        assert found.places == found.paths == ()
+        if found.verified:
+            found_any += 1
+            scores = variants.changed(scorer, one, [Change(links=found.links)], offer)[0]
+            assert (scores[allowed] >= scores[offer]).sum() == found.rank > 1
+    with torch.no_grad():
+        node.copy_(before)
+    assert found_any >= 2
+
+
+def test_what_the_beam_finds_is_verified_needed_and_near_the_smallest(fitted, monkeypatch):
+    scorer, histories = fitted
+    larger = checked = 0
+    for row in np.flatnonzero(histories.lengths >= 4)[:20]:
+        one = histories.take([int(row)])
+        allowed = ~one.seen(12)[0]
+        offer = int(np.argmax(np.where(allowed, scorer.score(one)[0], -np.inf)))
+        monkeypatch.setattr(counterfactual, "EFFORT", 12_000)
+        best = counterfactual.fewest_removals(scorer, one, offer, allowed, 2)
+        count = len(one.products)
+        monkeypatch.setattr(  # singles exhaustively, the rest by beam
+            counterfactual, "EFFORT", 2 * count * (count + counterfactual.OVERHEAD)
+        )
+        found = counterfactual.fewest_removals(scorer, one, offer, allowed, 2)
+        if not found.verified:
+            assert found.places == () and found.minimal == best.minimal or not found.minimal
+            continue
+        checked += 1
+        scores = variants.changed(scorer, one, [Change(events=found.places)], offer)[0]
+        assert (scores[allowed] >= scores[offer]).sum() == found.rank > 2
+        assert len(found.places) >= len(best.places)
+        larger += len(found.places) > len(best.places)
+        if found.minimal:
+            assert len(found.places) == len(best.places)
+        if found.needed:
+            for place in found.places:
+                fewer = tuple(p for p in found.places if p != place)
+                scores = variants.changed(scorer, one, [Change(events=fewer)], offer)[0]
+                assert not fewer or (scores[allowed] >= scores[offer]).sum() <= 2
+    assert checked >= 5 and larger <= checked // 4
