@@ -18,7 +18,7 @@ from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
-from finrec.pipeline import code
+from finrec.pipeline import best_offers, code
 from finrec.serving.recommender import offerable
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
@@ -137,6 +137,11 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         final = stage("test", "refit", validate=None, epochs=chosen.epochs)
         paths.copy(chosen.scorer, final.scorer)
     scale = _temperature(chosen.scorer, parts)
+    best = (
+        best_offers.measured(  # before the refit, by the network that knows nothing of these cases
+            chosen.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable, scale
+        )
+    )
     tell({"event": "evaluating", "message": "Testing once on what was held out."})
     scorers = {"valid": chosen.scorer, "test": final.scorer}
     references = {
@@ -144,7 +149,8 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
     }
     measured = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
-    provenance = _provenance(snapshot, settings, chosen, final, scale) | {"paths": weighed}
+    provenance = _provenance(snapshot, settings, chosen, final, scale)
+    provenance |= {"paths": weighed, "best_offers": vars(best)}
     tell({"event": "done", "message": f"Done: {run}."})
     log = jobs.folder(run) / "log.jsonl"
     return run_store.write(

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 
 from finrec import records
-from finrec.pipeline import answering
+from finrec.pipeline import answering, best_offers
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.scorer import Cohort
 from finrec.serving import abstain
 from finrec.serving import policy as rules
-from finrec.serving.abstain import Abstention
+from finrec.serving.abstain import Abstention, Measured
 from finrec.serving.columns import numbers, words
 from finrec.serving.gate import Gate, gate
 from finrec.serving.policy import Policy
-from finrec.serving.recommender import Recommender, offerable
+from finrec.serving.recommender import Recommender
 from finrec.serving.rerank import M, Weights, alike, candidates, rerank
 from finrec.serving.topk import topk
 from finrec.serving.worth import Activity, worth
@@ -26,8 +26,6 @@ from finrec.split import FoldName, split
 from finrec.training import calibrate
 
 MOST_FOR_ACTIVITY = 50_000
-MOST_CASES = 2000
-BATCH = 512
 UNMEASURED = (
     "No customer of this data is seen to come back, so how likely one takes anything at all can't "
     "be measured: chances are of a product being the one, should the customer take something."
@@ -35,7 +33,7 @@ UNMEASURED = (
 REMEMBERED = ("declined", "not_suitable", "not_now", "offered")
 _activity: dict[tuple[str, int], Activity] = {}
 _remembered: dict[str, tuple[tuple[str, int, int, int], pd.DataFrame]] = {}
-_abstention: dict[tuple[str, str, float], Abstention] = {}
+_measured: dict[tuple[str, str], Measured] = {}
 
 
 @dataclass(frozen=True)
@@ -212,31 +210,27 @@ def unseen(recommender: Recommender) -> FoldName:
 def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstention | None:
     """The threshold below which nothing is offered; None where the policy asks for none.
 
-    Measured once a run, on cases that it has not learned from (see ``unseen``). It decides what is
-    offered; it does not choose or grade the model.
+    Chosen on validation cases alone, from what the run kept of them when it was trained. A run
+    without that is measured anew where its network has not learned from them (tested by leaving
+    one out); where it has, there is no measure and nothing is offered.
     """
     recommender = answering.load(run) if isinstance(run, str) else run
     target = (rules.load() if policy is None else policy).value.right
     if target <= 0:
         return None
-    key = (recommender.run.id, recommender.snapshot.ref, target)
-    if key not in _abstention:
+    kept = recommender.run.provenance.get("best_offers")
+    if kept is not None:
+        return abstain.choose(abstain.Measured.read(kept), target)
+    if unseen(recommender) != "valid":
+        return abstain.unmeasured(target)
+    key = (recommender.run.id, recommender.snapshot.ref)
+    if key not in _measured:
         parts = split(recommender.dataset, recommender.run.settings.protocol)
-        cases = parts.fold(unseen(recommender)).cases
-        drawn = np.random.default_rng(0).permutation(len(cases))[:MOST_CASES]
-        cases = cases.take(np.sort(drawn))
-        best, right = [], []
-        for start in range(0, len(cases), BATCH):
-            some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
-            may = offerable(some.customers, len(parts.catalogue), parts.repeatable)
-            scores = recommender.scorer.score(some.customers)
-            chance = calibrate.probabilities(scores, may, recommender.run.provenance["temperature"])
-            first = chance.argmax(1)
-            rows = np.arange(len(some))
-            best.append(chance[rows, first])
-            right.append(some.relevance(len(parts.catalogue))[rows, first])
-        _abstention[key] = abstain.fit(np.concatenate(best), np.concatenate(right), target)
-    return _abstention[key]
+        _measured[key] = best_offers.measured(
+            recommender.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable,
+            recommender.run.provenance["temperature"],
+        )  # fmt: skip
+    return abstain.choose(_measured[key], target)
 
 
 def segments(run: str | Recommender) -> dict[str, tuple[str, ...]]:
