@@ -21,10 +21,10 @@ def front(run: str, mark: str) -> Any:
         return outreach.trade_off(held.recommender, K)
 
 
-def take_over(value: float, variety: float) -> None:
+def take_over(value: float, variety: float, by: str) -> None:
     """Write the chosen weights into the text under Change."""
     text = st.session_state.get("policy text") or outreach.policy_text()
-    st.session_state["policy text"] = weighing.with_lists(text, value, variety)
+    st.session_state["policy text"] = weighing.with_lists(text, value, variety, by)
     st.session_state["policy said"] = (
         "The weights are in the text under Change; put it in force there."
     )
@@ -41,6 +41,8 @@ def draw(run: Run) -> None:
     goal = row.radio(
         "What shall count besides fit", list(weighing.GOALS),
         format_func=weighing.GOALS.__getitem__, horizontal=True, key="goal",
+        help="Variety alone costs a product what it has in common with the listed one most like "
+        "it (MMR); by DPP it counts what it has in common with all that are listed.",
     )  # fmt: skip
     step = row.select_slider(
         "How much (0: not at all)", weighing.steps(measured, str(goal)), key=f"step {goal}",
@@ -64,13 +66,14 @@ def draw(run: Run) -> None:
         weighing.describe(measured, str(gain), chosen), weighing.table(measured), "front",
     )  # fmt: skip
     now = outreach.policy().lists
+    by = {"dpp": "dpp", "variety": "mmr"}.get(str(goal), now.variety_by)
     value, variety = (float(step), now.variety) if goal == "value" else (now.value, float(step))
     st.button(
         "Take over into the policy's text", key="take over", on_click=take_over,
-        args=(value, variety), icon=":material/edit_note:",
+        args=(value, variety, by), icon=":material/edit_note:",
     )  # fmt: skip
     st.caption(
         f"In force now: worth {formats.number(now.value, 2)}, variety "
-        f"{formats.number(now.variety, 2)}. What lists weigh never lets through what the policy "
-        "keeps back."
+        f"{formats.number(now.variety, 2)} (by {now.variety_by.upper()}). What lists weigh "
+        "never lets through what the policy keeps back."
     )

@@ -10,7 +10,11 @@ import plotly.graph_objects as go
 from finrec.figures import formats
 from finrec.figures.style import BLUE, GREY, ORANGE, styled
 
-GOALS = {"value": "Worth to the bank", "variety": "Variety within a list"}
+GOALS = {
+    "value": "Worth to the bank",
+    "variety": "Variety within a list",
+    "dpp": "Variety within a list, by DPP",
+}
 GAINS = {
     "worth": "Worth of hits",
     "diversity": "Variety within a list",
@@ -27,17 +31,24 @@ def quality(front: pd.DataFrame) -> str:
 
 def steps(front: pd.DataFrame, goal: str) -> list[float]:
     """Settings of one goal that were measured while the others were left alone, ascending."""
-    other = "variety" if goal == "value" else "value"
-    alone = front[(front[other] == 0) & (front["fewest"] == 0)]
-    return sorted(float(v) for v in alone[goal].unique())
+    return sorted(float(v) for v in _alone(front, goal)[_column(goal)].unique())
 
 
 def setting(front: pd.DataFrame, goal: str, step: float) -> pd.Series:
     """What was measured with one goal at this step."""
+    some = _alone(front, goal)
+    return some[some[_column(goal)] == step].iloc[0]
+
+
+def _column(goal: str) -> str:
+    return "value" if goal == "value" else "variety"
+
+
+def _alone(front: pd.DataFrame, goal: str) -> pd.DataFrame:
+    """Settings that weigh this goal and no other, and fit alone."""
     other = "variety" if goal == "value" else "value"
-    return front[
-        (front[goal] == step) & (front[other] == 0) & (front["fewest"] == 0)
-    ].iloc[0]  # fmt: skip
+    by = (front["variety_by"] == "dpp") == (goal == "dpp")
+    return front[(front[other] == 0) & (front["fewest"] == 0) & (by | (front["variety"] == 0))]
 
 
 def said(name: str, value: float) -> str:
@@ -84,10 +95,17 @@ def scatter(front: pd.DataFrame, gain: str, chosen: pd.Series) -> go.Figure:
 
 def weights(row: pd.Series) -> str:
     """A setting in words."""
-    told = [f"{label.lower()} {row[goal]:g}" for goal, label in GOALS.items() if row[goal]]
+    variety = "dpp" if row["variety_by"] == "dpp" else "variety"
+    weighed = {"value": row["value"], variety: row["variety"]}
+    told = [f"{in_a_sentence(goal)} {given:g}" for goal, given in weighed.items() if given]
     if row["fewest"]:
         told.append(f"each product shown {formats.counted(int(row['fewest']), 'time')} or more")
     return ", ".join(told) or "fit alone"
+
+
+def in_a_sentence(goal: str) -> str:
+    """A goal as it is called within a sentence."""
+    return GOALS[goal][0].lower() + GOALS[goal][1:]
 
 
 def describe(front: pd.DataFrame, gain: str, chosen: pd.Series) -> str:
@@ -100,7 +118,7 @@ def describe(front: pd.DataFrame, gain: str, chosen: pd.Series) -> str:
             "other settings are drawn."
         )
     return (
-        f"{weights(chosen).capitalize()}: {formats.measure(column)} "
+        f"{_opening(weights(chosen))}: {formats.measure(column)} "
         f"{formats.metric(chosen[column])} against {formats.metric(base[column])} with fit alone, "
         f"{GAINS[gain].lower()} {said(gain, chosen[gain])} against {said(gain, base[gain])}."
     )
@@ -111,7 +129,7 @@ def table(front: pd.DataFrame) -> pd.DataFrame:
     column = quality(front)
     out = pd.DataFrame(
         {
-            "Weighs": [weights(row).capitalize() for _, row in front.iterrows()],
+            "Weighs": [_opening(weights(row)) for _, row in front.iterrows()],
             formats.measure(column): front[column].astype("float64"),
         }
     )
@@ -120,15 +138,22 @@ def table(front: pd.DataFrame) -> pd.DataFrame:
     return out.assign(**{"Not beaten": front["front"].astype(bool).to_numpy()})
 
 
-def with_lists(text: str, value: float, variety: float) -> str:
+def _opening(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def with_lists(text: str, value: float, variety: float, by: str = "mmr") -> str:
     """A policy's text with other weights of lists; its other lines and remarks stay."""
-    for name, given in (("value", value), ("variety", variety)):
+    wanted = [("value", f"{value:g}"), ("variety", f"{variety:g}")]
+    if by != "mmr" or re.search(r"(?m)^variety_by\s*=", text):
+        wanted.append(("variety_by", f'"{by}"'))
+    for name, given in wanted:
         changed, found = re.subn(
-            rf"(?ms)(^\[lists\][^\n]*\n(?:(?!^\[).)*?^{name}\s*=\s*)[\d.]+", rf"\g<1>{given:g}",
+            rf"(?ms)(^\[lists\][^\n]*\n(?:(?!^\[).)*?^{name}\s*=\s*)[^\s#]+", rf"\g<1>{given}",
             text, count=1,
         )  # fmt: skip
         if not found:
-            line = f"{name} = {given:g}\n"
+            line = f"{name} = {given}\n"
             if re.search(r"(?m)^\[lists\]", text):
                 changed = re.sub(r"(?m)(^\[lists\][^\n]*\n)", rf"\g<1>{line}", text, count=1)
             else:

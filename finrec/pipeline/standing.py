@@ -94,8 +94,9 @@ def ordered(recommender: Recommender, at: Standing, allowed: np.ndarray, k: int)
     By probability, or as the policy's ``lists`` weigh worth and variety against it.
     """
     k = min(k, len(recommender.catalogue))
-    weights = Weights(value=at.policy.lists.value, variety=at.policy.lists.variety)
-    if weights == Weights():
+    asked = at.policy.lists
+    weights = Weights(value=asked.value, variety=asked.variety, variety_by=asked.variety_by)
+    if not weights.value and not weights.variety:
         return topk(at.probability, allowed, k)[0]
     table = recommender.catalogue.table
     columns = [str(c) for c in table if c not in (PRODUCT, NAME, DESCRIPTION)]

@@ -112,6 +112,7 @@ class Lists(_Strict):
 
     value: float = Field(0.0, ge=0, le=1)
     variety: float = Field(0.0, ge=0, le=1)
+    variety_by: Literal["mmr", "dpp"] = "mmr"
 
 
 class Condition(_Strict):

@@ -1,12 +1,22 @@
 """Re-ranking against plain loops and by hand; what it promises, it keeps."""
 
+import itertools
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from finrec.serving.rerank import Candidates, Weights, alike, candidates, grid, pareto, rerank
+from finrec.serving.rerank import (
+    RIDGE,
+    Candidates,
+    Weights,
+    alike,
+    candidates,
+    grid,
+    pareto,
+    rerank,
+)
 
 
 def draw(rng, b=30, n=20, m=12):
@@ -141,3 +151,72 @@ def test_twenty_thousand_lists_take_seconds():
     found = rerank(given, 10, 12_000, Weights(fewest=1, loss=0.02))
     assert time.process_time() - began < 10
     assert found.shape == (20_000, 10)
+
+
+def dpp_plainly(given, k, variety, features):
+    """Each place by the determinant itself, from the definition."""
+    lists = []
+    for index, fit in zip(given.index, given.fit, strict=True):
+        own = np.maximum(index, 0)
+        common = (1 - RIDGE) * features[own] @ features[own].T + RIDGE * np.eye(len(index))
+        listed = []
+        for _ in range(k):
+            options = [j for j, p in enumerate(index) if p >= 0 and j not in listed]
+            if not options:
+                break
+
+            def worth(j, listed=tuple(listed), common=common, fit=fit):
+                some = [*listed, j]
+                det = np.linalg.slogdet(common[np.ix_(some, some)])[1]
+                return (1 - variety) * fit[some].sum() / fit.max() + variety * det
+
+            listed.append(max(options, key=worth))
+        lists.append([int(index[j]) for j in listed] + [-1] * (k - len(listed)))
+    return lists
+
+
+@pytest.mark.parametrize("variety", [0.05, 0.3, 0.9])
+def test_dpp_is_the_greedy_of_its_determinant(variety):
+    rng = np.random.default_rng(8)
+    given, *_ = draw(rng)
+    table = pd.DataFrame({"type": rng.choice(["a", "b", "c"], 20), "risk": rng.integers(0, 3, 20)})
+    features = alike(table, ["type", "risk"])
+    found = rerank(given, 4, 20, Weights(variety=variety, variety_by="dpp"), features)
+    assert found.tolist() == dpp_plainly(given, 4, variety, features)
+
+
+def test_dpp_comes_close_to_the_best_list_there_is():
+    rng = np.random.default_rng(9)
+    given, *_ = draw(rng, b=12, n=8, m=8)
+    table = pd.DataFrame({"type": rng.choice(["a", "b", "c"], 8), "risk": rng.integers(0, 3, 8)})
+    features, v, exact = alike(table, ["type", "risk"]), 0.2, 0
+    found = rerank(given, 3, 8, Weights(variety=v, variety_by="dpp"), features)
+    for index, fit, row in zip(given.index, given.fit, found, strict=True):
+        gains = {int(p): f / fit.max() for p, f in zip(index, fit, strict=True) if p >= 0}
+
+        def worth(products, gains=gains):
+            s = (1 - RIDGE) * features[list(products)] @ features[list(products)].T
+            s += RIDGE * np.eye(len(s))
+            return (1 - v) * sum(gains[p] for p in products) + v * np.linalg.slogdet(s)[1]
+
+        size = int((row >= 0).sum())
+        every = {c: worth(c) for c in itertools.combinations(sorted(gains), size)}
+        mine = every[tuple(sorted(int(p) for p in row if p >= 0))]
+        exact += mine == max(every.values())
+        assert mine <= max(every.values()) and mine >= np.quantile(list(every.values()), 0.9)
+    assert exact >= 8
+
+
+def test_dpp_without_weight_is_the_models_own_and_with_it_more_varied():
+    rng = np.random.default_rng(10)
+    given, *_ = draw(rng)
+    features = alike(pd.DataFrame({"type": rng.choice(["a", "b", "c", "d"], 20)}), ["type"])
+    plain = rerank(given, 4, 20, Weights(variety=0.0, variety_by="dpp"), features)
+    assert (plain == given.index[:, :4]).all()
+
+    def alikeness(lists):
+        return sum((features[row] @ features[row].T).sum() for row in lists if (row >= 0).all())
+
+    varied = rerank(given, 4, 20, Weights(variety=0.3, variety_by="dpp"), features)
+    assert alikeness(varied) < 0.8 * alikeness(plain)
+    assert (varied[:, 0] == plain[:, 0]).all(), "the best offer stays first"
