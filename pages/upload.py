@@ -23,6 +23,7 @@ ROLES = {
     "amount": "Amount",
     "kind": "Kind of event",
     "holding": "A product: held or not",
+    "opened": "A product: the day it was taken",
     "attribute": "About the customer",
     "product attribute": "About the product",
     "text": "Description",

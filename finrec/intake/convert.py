@@ -111,6 +111,14 @@ def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, to
         flags.append(f"{sql.flag(cell, table.blank_means_no, decimal)}::TINYINT AS f{i}")
         wrong = f"(f{i} IS NULL AND NOT {sql.unknown_number(cell)})"
         problems.append((wrong, column.name, "is neither yes nor no"))
+    for i, column in enumerate(table.having("opened") if table.kind == "holdings" else []):
+        cell = f"c{table.index(column)}"
+        flags.append(f"{sql.date(cell, column.formats)} AS o{i}")
+        wrong = f"(o{i} IS NULL AND NOT {sql.unknown_number(cell)})"
+        problems.append((wrong, column.name, "is no date"))
+        if mapping.future == "reject":
+            late = f"o{i} > TIMESTAMP '{today}' + INTERVAL 1 DAY"
+            problems.append((late, column.name, "date is in the future"))
     selected = ", ".join([f'{v} AS "{k}"' for k, v in typed.items()] + flags)
     cases = " ".join(f"WHEN {c} THEN {n}" for n, (c, _, _) in enumerate(problems, start=1))
     reason = f"CASE {cases} END" if cases else "NULL"
@@ -232,6 +240,8 @@ def pretty(column: str) -> str:
     """A product's name from its column: of ``has_credit_card`` and ``saldo_credit_card`` alike."""
     plain = re.sub(r"^(ind|has|holds|prod|product)_|_(fin_)?ult1$|_flag$", "", column)
     plain = plain.replace("_", " ")
+    plain = re.sub(r" (opened|opening|open|start|since)?( ?(on|date|at))?$", "", plain,
+                   flags=re.IGNORECASE) or plain  # fmt: skip
     plain = re.sub(r"^(saldo|solde|balance|bal) | (balance|saldo)$", "", plain, flags=re.IGNORECASE)
     plain = plain.strip() or column
     return plain[0].upper() + plain[1:]

@@ -39,7 +39,8 @@ def stage_products(
     db: duckdb.DuckDBPyConnection, every: Sequence[Given], mapping: Mapping, out: Path
 ) -> None:
     """Write one row a product of any table, named and described as far as the files do."""
-    held = {c.name for g in every if g.table.kind == "holdings" for c in g.table.having("holding")}
+    wide = [g.table for g in every if g.table.kind == "holdings"]
+    held = {c.name for t in wide for role in ("holding", "opened") for c in t.having(role)}
     held |= {c.name for g in every if wide_prices(g.table) for c in g.table.having("price")}
     ids = [
         f"SELECT DISTINCT product AS id FROM {g.view} WHERE reason IS NULL"

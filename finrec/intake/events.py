@@ -13,7 +13,18 @@ from finrec.datasets.large import text, write_query
 from finrec.intake import sql
 from finrec.intake.convert import Given
 from finrec.intake.mapping import wide_prices
-from finrec.schema import AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, SOURCE, TARGET, TIME, WEIGHT
+from finrec.schema import (
+    ACQUIRED,
+    AMOUNT,
+    CUSTOMER,
+    KIND,
+    ORDER,
+    PRODUCT,
+    SOURCE,
+    TARGET,
+    TIME,
+    WEIGHT,
+)
 
 UNDATED = "TIMESTAMP '2000-01-01'"  # stands for "no date given"
 
@@ -29,7 +40,7 @@ def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Pat
                 f"FROM {given.view} WHERE reason IS NULL"
             )
         elif given.table.kind == "holdings":
-            parts += _held(db, given, number)
+            parts += _held(db, given, number) + _opened(given, number)
     if not parts:
         parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
                  "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row WHERE false"]  # fmt: skip
@@ -63,6 +74,16 @@ def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]
             f'{AMOUNT} AS amount, {number} AS part, "{ORDER}" AS row FROM {made}'
         )
     return queries
+
+
+def _opened(given: Given, number: int) -> list[str]:
+    """Queries of the products whose day of taking a table tells, each once a customer and day."""
+    return [
+        f"SELECT customer, {text(column.name)} AS product, o{i} AS t, {text(ACQUIRED)} AS kind, "
+        f"NULL::DOUBLE AS amount, {number} AS part, min(row) AS row FROM {given.view} "
+        f"WHERE reason IS NULL AND o{i} IS NOT NULL GROUP BY customer, o{i}"
+        for i, column in enumerate(given.table.having("opened"))
+    ]
 
 
 def stage_links(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:

@@ -16,6 +16,11 @@ FLAGS = re.compile(
     r"active|activ|new|nuevo|employee|empleado|deceased|resident|foreign|gender|sex|vip|consent|"
     r"newsletter|opt|spouse|blocked|verified|default|churn|digital|email|married|^is_|smoker|online"
 )
+FEWEST_OPENED = 2
+COUNTED = (("seconds",), ("milliseconds",), ("spreadsheet",))  # dates that could be any number
+_OPENED = re.compile(
+    r"\b(opened|open(ing)?( date| on)?|since|start(ed)?( date)?|taken|bought|signed|acquired)\b"
+)
 _BALANCE = re.compile(
     r"balance|^bal(?!d)|saldo|solde|kontostand|bestand|holding|outstanding|exposure|"
     r"guthaben|depotwert|encours"
@@ -38,6 +43,18 @@ def balances(looks: list[Look]) -> list[Look]:
         and not re.search("total|all|sum|gesamt|avg|mean|average|min|max", k.plain)
     ]  # fmt: skip
     return found if len(found) >= FEWEST_BALANCES else []
+
+
+def opened(looks: list[Look]) -> list[Look]:
+    """Columns that tell when a product was taken: days, named after opening, not all filled."""
+    found = [
+        k for k in looks
+        if k.dates > 0.9 and k.formats not in COUNTED and _OPENED.search(k.words)
+        and not re.search("birth|geburt|nacim|dob|join|account$|customer|client|last|update|first",
+                          k.words)
+    ]  # fmt: skip
+    several = len(found) >= FEWEST_OPENED and any(k.blanks > 0 for k in found)
+    return found if several else []
 
 
 def lists(columns: list[Column], product: Look, cells: pd.Series) -> list[Column]:

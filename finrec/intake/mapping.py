@@ -11,8 +11,8 @@ from finrec.intake.formats import Format
 from finrec.schema import DataError
 
 Role = Literal[
-    "customer", "product", "date", "amount", "kind", "holding", "attribute", "product attribute",
-    "text", "name", "price", "target", "ignore",
+    "customer", "product", "date", "amount", "kind", "holding", "opened", "attribute",
+    "product attribute", "text", "name", "price", "target", "ignore",
 ]  # fmt: skip
 TableKind = Literal["events", "holdings", "customers", "products", "prices", "links", "ignore"]
 Type = Literal["text", "number", "date"]
@@ -23,7 +23,7 @@ VERSION = 1
 DOUBTFUL = 0.4  # confidence below which a proposal is said to be doubtful
 NEEDS: dict[str, tuple[str, ...]] = {
     "events": ("customer", "product"),
-    "holdings": ("customer", "holding"),
+    "holdings": ("customer",),  # and a holding or an opened
     "customers": ("customer",),
     "products": ("product",),
     "prices": ("date", "price"),  # without a product each price column is a series
@@ -31,8 +31,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "ignore": (),
 }
 USES: dict[str, frozenset[str]] = {  # roles that mean something in a table of that kind
-    "events": frozenset(ROLES) - {"holding", "price", "target"},
-    "holdings": frozenset({"customer", "date", "holding", "attribute", "text"}),
+    "events": frozenset(ROLES) - {"holding", "opened", "price", "target"},
+    "holdings": frozenset({"customer", "date", "holding", "opened", "attribute", "text"}),
     "customers": frozenset({"customer", "attribute", "text"}),
     "products": frozenset({"product", "name", "text", "product attribute"}),
     "prices": frozenset({"product", "date", "price"}),
@@ -48,7 +48,8 @@ class Column:
 
     Args:
         name: in the file.
-        role: what it is used for.
+        role: what it is used for; ``holding``: whether the product that the column is named after
+            is held, ``opened``: the day on which it was taken.
         type: how an attribute is read.
         formats: of dates, as strptime knows them, tried in order; ``iso``, ``seconds``,
             ``milliseconds`` and ``spreadsheet`` (days since 1899-12-30) too.
@@ -222,6 +223,11 @@ def checked(mapping: Mapping) -> Mapping:
                     f"{table.file} is taken for {table.kind} but no column is the {role}; choose "
                     f"one of {', '.join(c.name for c in table.columns[:12])}."
                 )
+        if table.kind == "holdings" and not (table.having("holding") or table.having("opened")):
+            raise DataError(
+                f"{table.file} is taken for holdings but no column is the holding; choose one of "
+                f"{', '.join(c.name for c in table.columns[:12])}."
+            )
         for role in ONCE:
             named = table.having(role)
             if role == "price" and wide_prices(table):
@@ -246,7 +252,8 @@ def fitting(table: Table) -> Table:
     """
     described: Role = "product attribute" if table.kind == "products" else "attribute"
     uses = USES[table.kind]
-    types: dict[str, Type] = {"date": "date", "amount": "number", "price": "number"}
+    types: dict[str, Type] = {"date": "date", "opened": "date", "amount": "number",
+                              "price": "number"}  # fmt: skip
 
     def fit(column: Column) -> Column:
         if column.role in uses or column.role == "ignore":
@@ -279,9 +286,16 @@ def _sentence(table: Table) -> str:
         named = table.having(role)
         return named[0].name if named else ""
 
-    held = table.having("holding")
+    held, opened = table.having("holding"), table.having("opened")
     attributes = len(table.having("attribute"))
-    also = f" {attributes} columns describe the customer." if attributes else ""
+    describe = "1 column describes" if attributes == 1 else f"{attributes} columns describe"
+    also = f" {describe} the customer." if attributes else ""
+    if table.kind == "holdings" and opened and not held:
+        shown = ", ".join(c.name for c in opened[:3]) + (" …" if len(opened) > 3 else "")
+        return (
+            f"{table.file}: {len(opened)} columns look like the days on which products were taken "
+            f"({shown}) by the customer in {one('customer')}.{also}"
+        )
     if table.kind == "holdings":
         shown = ", ".join(c.name for c in held[:3]) + (" …" if len(held) > 3 else "")
         when = f"in the month of {one('date')}" if one("date") else "now (no month is given)"

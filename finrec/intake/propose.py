@@ -8,12 +8,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from finrec.intake.held import FLAGS, balances, lists, yes_or_no
+from finrec.intake.held import COUNTED, FLAGS, balances, lists, opened, yes_or_no
 from finrec.intake.looks import IDENTIFIER, Look, look_at, sample
 from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
 from finrec.intake.tables import Raw
-
-COUNTED = (("seconds",), ("milliseconds",), ("spreadsheet",))  # dates that could be any number
 
 
 def propose(tables: Sequence[Raw], name: str) -> Mapping:
@@ -45,17 +43,23 @@ def with_formats(raw: Raw, table: Table) -> Table:
 def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     cells = sample(raw)
     looks = [look_at(n, cells[f"c{i}"], raw) for i, n in enumerate(raw.columns)]
-    date = _date(looks)
+    taken = opened(looks)
+    date = _date([k for k in looks if k not in taken])
     held = yes_or_no(looks) or balances(looks)
-    customer = _customer(looks, date)
-    product = _product(looks, customer, date)
+    customer = _customer([k for k in looks if k not in taken], date)
+    product = _product([k for k in looks if k not in taken], customer, date)
     if _series(looks, customer, product, date):
         product = None
-    kind = _kind(looks, customer, product, date, held)
+    if taken and (customer is None or product is not None):
+        date, taken = _date(looks), []
+    kind = _kind(looks, customer, product, date, held or taken)
     columns = [
         _column(look, kind, customer, product, date, held if kind == "holdings" else [])
+        if not (look in taken and kind == "holdings")
+        else Column(look.name, "opened", "date", look.formats, confidence=0.7,
+                    why="days, and not in every row: when the product was taken")
         for look in looks
-    ]
+    ]  # fmt: skip
     columns = _only_one(columns)
     blank = kind == "holdings" and any(
         look.yes_no and look.blanks > 0.2 and look.distinct == 1 for look in held

@@ -144,7 +144,9 @@ def _convert(
     return {
         "receipt": receipt.to_json(),
         "mapping": replace(mapping, tables=tuple(tables)).to_json(),
-        "dated": any(g.has("date") for g in used if g.table.kind in ("events", "holdings")),
+        "dated": any(
+            g.has("date") or g.has("opened") for g in used if g.table.kind in ("events", "holdings")
+        ),
     }
 
 

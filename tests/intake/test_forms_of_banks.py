@@ -10,6 +10,7 @@ import pytest
 from finrec.intake import Mapping
 from finrec.intake.convert import pretty
 from finrec.intake.formats import above
+from finrec.intake.mapping import checked
 from tests.intake import here
 
 ROWS = [("C1", "Card", "2024-01-05"), ("C2", "Loan", "2024-02-06"), ("C1", "Fund", "2024-03-07"),
@@ -98,6 +99,42 @@ def test_one_balance_alone_is_an_attribute(tmp_path: Path) -> None:
     assert [c.name for c in table.having("attribute")] == ["balance"]
 
 
+def test_days_of_opening_are_what_was_taken_when(tmp_path: Path) -> None:
+    file = tmp_path / "opened.csv"
+    lines = ["client_id,segment,born,card_opened,loan_opened,Fund since"]
+    lines += [
+        f"{i},{'ab'[i % 2]},19{60 + i}-01-01,{f'2023-02-{10 + i % 18}' if i % 3 else ''},"
+        f"{'2023-05-06' if i < 4 else ''},{'2022-01-0' + str(1 + i % 5) if i == 7 else ''}"
+        for i in range(30)
+    ]
+    lines.append("31,a,1970-01-01,soon,,")
+    lines.append("32,a,1970-01-01,2031-01-01,,")
+    file.write_text("\n".join(lines) + "\n")
+    found = here.read([file])
+    (table,) = found.mapping.tables
+    assert table.kind == "holdings"
+    assert [c.name for c in table.having("opened")] == ["card_opened", "loan_opened", "Fund since"]
+    assert found.receipt["reasons"] == {
+        "card_opened: is no date": 1, "card_opened: date is in the future": 1
+    }  # fmt: skip
+    events = found.tables["events"]
+    assert set(found.tables["products"]["name"]) == {"Card", "Loan", "Fund"}
+    loans = events[events["product_id"] == "loan_opened"]
+    assert sorted(loans["customer_id"]) == ["0", "1", "2", "3"]
+    assert {f"{t:%Y-%m-%d}" for t in loans["time"]} == {"2023-05-06"}
+    assert len(events) == 20 + 4 + 1 and (events["kind"] == "acquired").all()
+    told = checked(found.mapping).meaning()[0]
+    assert "3 columns look like the days on which products were taken" in told
+
+
+def test_one_day_alone_describes_the_customer(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    lines = ["client_id,age,account opened"]
+    lines += [f"{i},{20 + i},{'2020-01-01' if i % 2 else ''}" for i in range(30)]
+    file.write_text("\n".join(lines) + "\n")
+    assert not here.propose([file]).tables[0].having("opened")
+
+
 def test_several_products_in_a_cell_are_doubted(tmp_path: Path) -> None:
     file = tmp_path / "lists.csv"
     cells = ["Card|Loan", "Loan", "Card|Fund|Loan", "Fund", "Card"]
@@ -113,7 +150,8 @@ def test_several_products_in_a_cell_are_doubted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "name"),
     [("ind_cco_fin_ult1", "Cco"), ("has_credit_card", "Credit card"), ("Saldo Depot", "Depot"),
-     ("savings_balance", "Savings"), ("balance", "Balance")],
+     ("savings_balance", "Savings"), ("balance", "Balance"), ("card_opened", "Card"),
+     ("Fund since", "Fund"), ("mortgage_start_date", "Mortgage"), ("opened", "Opened")],
 )  # fmt: skip
 def test_names_of_products_from_columns(column: str, name: str) -> None:
     assert pretty(column) == name
