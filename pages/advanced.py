@@ -71,7 +71,7 @@ def say(errors: Mapping[str, str], places: Mapping[str, Any]) -> None:
     """What is wrong, under the widget that it is about; and once for all of them."""
     for name, sentence in errors.items():
         if name in places:
-            places[name].error(formats.markdown(sentence), icon=":material/error:")
+            places[name].error(formats.markdown(sentence))
     names = ", ".join(name.partition(".")[2].replace("_", " ") for name in errors)
     st.error(
         f"{formats.counted(len(errors), 'setting is', 'settings are')} not right yet: "

@@ -52,9 +52,9 @@ def tidy(made: compare.Comparison) -> bytes:
 def form(snapshot: Snapshot) -> tuple[Any, ...]:
     """Cells of the comparison that the widgets describe; empty when no method is chosen."""
     titles = compare.titles()
-    group = st.segmented_control(
-        "Methods", list(GROUPS), default="ablation", required=True,
-        format_func=GROUPS.__getitem__, key="methods group",
+    group = st.radio(
+        "Methods", list(GROUPS), format_func=GROUPS.__getitem__, key="methods group",
+        horizontal=True,
     )  # fmt: skip
     names = compare.chosen(str(group)) if group != "some" else []
     if group == "some":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 
 from finrec.config import PARTS
 from finrec.figures import formats
-from finrec.figures.comparison import PART_COLOURS, RunLike, run_label
+from finrec.figures.comparison import PART_COLOURS, PART_WORDS, RunLike
 from finrec.figures.reference import label, summary
 from finrec.figures.style import FAINT, GREY, empty, styled
 
@@ -55,16 +56,19 @@ def of_summary(
 
 
 def of_runs(runs: Sequence[RunLike], protocol: str, metric: str) -> pd.DataFrame:
-    """A point a trained run."""
+    """A point a trained run, named as shortly as tells it apart."""
     found = []
+    presets = {r.settings.preset for r in runs}
+    parts = [(r.settings.parts, r.settings.preset) for r in runs]
     for run in runs:
         block = run.metrics.get(protocol, {})
         if metric not in block.get("masked", {}):
             continue
-        told = run.provenance
+        told, own = run.provenance, (run.settings.parts, run.settings.preset)
+        name = PART_WORDS[own[0]] + (f" · {own[1]}" if len(presets) > 1 else "")
         found.append(
             {
-                "name": run_label(run),
+                "name": name + (f" · seed {run.settings.train.seed}" * (parts.count(own) > 1)),
                 "method": run.settings.parts,
                 "quality": float(block["masked"][metric]),
                 "seconds_train": told.get("seconds_train", 0.0) + told.get("seconds_refit", 0.0),
@@ -92,6 +96,14 @@ def front(points: pd.DataFrame, against: str) -> pd.Series:
     return pd.Series([not b for b in beaten], index=points.index)
 
 
+def _sides(places: Sequence[float], logarithmic: bool) -> list[str]:
+    """Where a name stands, so that those at the edges are not cut."""
+    at = [math.log(p) for p in places] if logarithmic else list(places)
+    low, high = min(at), max(at)
+    across = [(p - low) / (high - low) if high > low else 0.5 for p in at]
+    return ["top left" if a > 0.66 else "top right" if a < 0.33 else "top center" for a in across]
+
+
 def plot(points: pd.DataFrame, metric: str, against: str) -> tuple[go.Figure, str, pd.DataFrame]:
     """Quality against a cost or coverage; a sentence; the same as a table."""
     known = points.dropna(subset=[against, "quality"])
@@ -99,6 +111,7 @@ def plot(points: pd.DataFrame, metric: str, against: str) -> tuple[go.Figure, st
         return empty("There is nothing to set against each other."), "Too few are measured.", known
     best = front(known, against)
     line = known[best].sort_values(against)
+    logarithmic = against == "seconds_train" and float(known[against].min()) > 0
     named = best | known["method"].isin(list(PARTS))
     figure = go.Figure(
         [
@@ -108,7 +121,7 @@ def plot(points: pd.DataFrame, metric: str, against: str) -> tuple[go.Figure, st
                 x=known[against], y=known["quality"], mode="markers+text",
                 text=[formats.markup(n) if s else ""
                       for n, s in zip(known["name"], named, strict=True)],
-                textposition="top center",
+                textposition=_sides(known[against].astype(float).tolist(), logarithmic),
                 marker={"size": 11, "color": [PART_COLOURS.get(m, GREY) for m in known["method"]]},
                 customdata=[formats.markup(n) for n in known["name"]],
                 hovertemplate="%{customdata}: %{y:.4f} at %{x:,.4~g}<extra></extra>",
@@ -116,7 +129,6 @@ def plot(points: pd.DataFrame, metric: str, against: str) -> tuple[go.Figure, st
             ),
         ]
     )  # fmt: skip
-    logarithmic = against == "seconds_train" and float(known[against].min()) > 0
     figure.update_xaxes(title=AGAINST[against], type="log" if logarithmic else "linear")
     figure.update_yaxes(title=formats.measure(metric))
     words = "Nobody is better for the price than " if against != "coverage" else (

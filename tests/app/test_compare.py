@@ -98,7 +98,7 @@ def test_comparison_is_begun_from_the_form(
     app = calm(opened(screen, "Comparisons"))
     assert "No comparison of this data is made yet." in texts(app)
     assert "12 measurements; this takes about" in texts(app), "four variants, three seeds"
-    app = calm(app.segmented_control(key="methods group").set_value("some").run())
+    app = calm(app.radio(key="methods group").set_value("some").run())
     assert "Choose at least one method" in texts(app)
     app.multiselect(key="methods chosen").set_value(["popularity", "markov"]).run()
     app = calm(next(b for b in app.button if b.label == "Start the comparison").click().run())
@@ -140,7 +140,7 @@ def test_one_comparison_beside_another(
     older = compare.plan("small", ["popularity"])
     compare.run(older, apart=False)
     app = calm(opened(screen, "Comparisons"))
-    app.segmented_control(key="methods group").set_value("some").run()
+    app.radio(key="methods group").set_value("some").run()
     app.multiselect(key="methods chosen").set_value(["popularity", "markov"]).run()
     app = calm(next(b for b in app.button if b.label == "Start the comparison").click().run())
     (newer,) = begun

@@ -42,7 +42,7 @@ def test_ablation_is_compared_clicked_through_and_a_customer_opens(
     page.get_by_role("tab", name="Comparisons").click()
     expect(page.get_by_text("No comparison of this data is made yet.")).to_be_visible()
     settle(page)
-    page.get_by_role("radio", name="Some").click()
+    page.get_by_text("Some", exact=True).click()
     settle(page)
     pick(page, "^Which", "Events", "Popularity", "Markov chain")
     page.get_by_role("spinbutton", name="Seeds").fill("1")

@@ -99,6 +99,9 @@ def test_points_carry_costs_and_coverage() -> None:
     pd.testing.assert_frame_equal(same.set_index("method"), points)
     runs = scatter.of_runs([run("baseline", 0, 0.2), run("+gnn", 1, 0.3)], "R2", "ndcg@5")
     assert runs["seconds_train"].tolist() == [15.0, 25.0]
+    assert runs["name"].tolist() == ["Events", "Events + graph"]
+    twice = scatter.of_runs([run("+gnn", 0, 0.2), run("+gnn", 1, 0.3)], "R2", "ndcg@5")
+    assert twice["name"].tolist() == ["Events + graph · seed 0", "Events + graph · seed 1"]
     assert scatter.kinds(runs) == ["seconds_train", "parameters"]
 
 
