@@ -10,7 +10,7 @@ from finrec import pipeline
 from finrec.figures import formats, governing, outreach
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, memory, signing
+from pages import frame, kept, memory, reasons, signing
 
 STRICTEST = {
     "ok": "only what suits without question",
@@ -247,6 +247,7 @@ def saved(snapshot: Snapshot, run: Run | None) -> None:
         outreach.outcome(came.by_product, names), "Take-ups beside the forecast. " + came.sentence,
         table, "outcome",
     )  # fmt: skip
+    reasons.draw(str(name), str(every.set_index("campaign")["run"][name]))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Commands about offers: recommend, explain."""
+"""Commands about offers: recommend, explain, reasons."""
 
 from __future__ import annotations
 
@@ -74,4 +74,30 @@ def explain(
         screen.table(found.events[["time", "name", "kind", "attention", "effect"]], "Events")
 
 
-COMMANDS = (recommend, explain)
+def reasons(
+    campaign: Annotated[str, typer.Argument(help="Name of a saved campaign.")],
+    out: Annotated[Path, typer.Option(help="CSV, JSON or HTML file.")],
+    safe: Annotated[
+        bool, typer.Option("--safe", help="Only what may be told to the customers.")
+    ] = False,
+    as_json: screen.Json = False,
+) -> None:
+    """Reason codes for every offer of a saved campaign."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from finrec.pipeline import reasons as verbs
+
+    verbs.kind_of(out)
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("Asking the model", total=None)
+        found = verbs.campaign_reasons(
+            campaign, safe, lambda done, of: shown.update(task, completed=done, total=of)
+        )
+    verbs.write(found, out)
+    told = {"campaign": campaign, "run": found.run, "offers": found.offers,
+            "left_out": found.gone, "rows": len(found.frame), "out": str(out)}  # fmt: skip
+    screen.say(as_json, told, f"{found.sentence} Written to {out}.")
+
+
+COMMANDS = (recommend, explain, reasons)

@@ -225,7 +225,7 @@ def reason_codes(
     run: str | Recommender,
     offers: pd.DataFrame,
     safe: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> pd.DataFrame:
     """Reason codes of a whole campaign: up to three rows an offer.
 

@@ -86,7 +86,17 @@ def write(frame: pd.DataFrame, path: Path) -> None:
         DataError: when it can't be written.
     """
     check(path)
-    content = to_bytes(frame, path.suffix)
+    write_bytes(to_bytes(frame, path.suffix), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Write a file whole or not at all; an older one of that name is replaced at the end.
+
+    Raises:
+        DataError: when it can't be written.
+    """
+    if not path.parent.is_dir():
+        raise DataError(f"The folder {path.parent} does not exist; create it or choose another.")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(handle, "wb") as stream:

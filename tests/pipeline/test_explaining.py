@@ -1,15 +1,17 @@
 """Explanations through the verbs: second opinion, why not behind the policy, briefs, exports."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from finrec import __main__ as command_line
 from finrec import pipeline, presets, snapshots
 from finrec.datasets import demo
 from finrec.explain import brief as briefs
-from finrec.pipeline import explaining, outreach
+from finrec.pipeline import explaining, outreach, reasons
 from finrec.schema import DataError
 
 TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
@@ -126,3 +128,66 @@ def test_a_models_faithfulness_is_measured_once_and_kept(bank):
     assert told["customers"] <= 12 and told["sentence"]
     assert len(snapshots.snapshots()) == 1  # what is kept is not taken for data
     assert pd.DataFrame(told["methods"])["area"].notna().all()
+
+
+@pytest.fixture
+def campaign(bank, shared_home):
+    """A small campaign, saved."""
+    (shared_home / "data" / "records.duckdb").unlink(missing_ok=True)
+    products = [str(p) for p in bank.catalogue.ids[:6]]
+    plan = outreach.plan(bank, products, sorted(bank.known)[:40], budgets=2, strictest="blocked")
+    assert outreach.save_campaign(plan, "Autumn") >= 4
+    yield plan
+    (shared_home / "data" / "records.duckdb").unlink(missing_ok=True)
+
+
+def test_reason_codes_of_a_saved_campaign_cover_every_offer(bank, campaign, tmp_path):
+    seen = []
+    found = reasons.campaign_reasons("Autumn", progress=lambda done, of: seen.append((done, of)))
+    pairs = set(zip(campaign.frame["customer_id"], campaign.frame["product_id"], strict=True))
+    assert found.run == bank.run.id and found.offers == len(pairs) and found.gone == 0
+    assert set(zip(found.frame["customer_id"], found.frame["product_id"], strict=True)) == pairs
+    assert seen[-1] == (len(pairs), len(pairs))
+    alone = explaining.reason_codes(bank, campaign.frame[:1])
+    mine = found.frame[found.frame["customer_id"] == campaign.frame["customer_id"][0]]
+    assert mine["text"].tolist() == alone["text"].tolist()
+    reasons.write(found, tmp_path / "why.csv")
+    read = pd.read_csv(tmp_path / "why.csv", dtype=str)
+    assert read["customer_id"].tolist() == found.frame["customer_id"].tolist()
+    reasons.write(found, tmp_path / "why.json")
+    assert len(json.loads((tmp_path / "why.json").read_text())) == len(found.frame)
+    gone = outreach.find_records(kinds=("exported",))
+    assert sorted(json.loads(d)["file"] for d in gone["detail"]) == ["why.csv", "why.json"]
+
+
+def test_reason_codes_ask_for_a_campaign_and_a_kind_of_file_that_exist(bank, campaign, tmp_path):
+    with pytest.raises(DataError, match="no campaign 'Winter'; saved are: Autumn"):
+        reasons.campaign_reasons("Winter")
+    found = reasons.campaign_reasons("Autumn", safe=True, recommender=bank)
+    with pytest.raises(DataError, match="ends in .csv, .json, .html"):
+        reasons.write(found, tmp_path / "why.docx")
+    with pytest.raises(DataError, match="does not exist"):
+        reasons.write(found, tmp_path / "nowhere" / "why.csv")
+
+
+def test_offers_to_customers_no_longer_here_are_left_out_and_counted(bank, campaign, monkeypatch):
+    absent = str(campaign.frame["customer_id"][0])
+    fewer = SimpleNamespace(run=bank.run, catalogue=bank.catalogue, known=bank.known - {absent})
+    kept = []
+    monkeypatch.setattr(
+        reasons.explaining, "reason_codes", lambda r, offers, safe, tell: kept.append(offers)
+    )
+    found = reasons.campaign_reasons("Autumn", recommender=fewer)
+    theirs = int((campaign.frame["customer_id"] == absent).sum())
+    assert found.gone == theirs and absent not in set(kept[0]["customer_id"])
+    assert f"{theirs} left out" in found.sentence
+
+
+def test_reason_codes_by_command(bank, campaign, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "why.csv"
+    monkeypatch.setattr("sys.argv", ["finrec", "reasons", "Autumn", "--out", str(file), "--json"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    assert not ended.value.code
+    told = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert told["offers"] == len(campaign.frame) and told["rows"] == len(pd.read_csv(file))
