@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from finrec.figures import attention as maps
 from finrec.figures import evidence, formats, tables
 from finrec.pipeline import Explanation, Run, Snapshot
-from pages import frame, kept, memory, offering, trying, why
+from pages import frame, kept, looking, memory, near, offering, trying, why
 
 PROBABILITY_HELP = (
     "The chance that, if this customer takes something next, it is this product. It was "
@@ -185,54 +184,13 @@ def reasons(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
         evidence.ledger_table(found.ledger),
         "ledger",
     )
-    attention(found)
-    st.subheader("Neighbours in the graph", anchor=False)
-    linked = evidence.describe_neighbourhood(found.nodes, found.edges)
-    if found.edges.empty:
-        st.markdown(linked)
-    else:
-        frame.chart(
-            evidence.neighbourhood(found.nodes, found.edges),
-            linked,
-            evidence.neighbourhood_table(found.nodes, found.edges),
-            "neighbours",
-        )
+    looking.draw(found)
+    near.neighbours(run, found)
     st.caption(
         f"Score {formats.number(found.score, 3)}, rank {found.rank} of all products that may be "
         "offered. Other customers are only ever counted, in groups of ten or more."
     )
     why.deeper(run, snapshot, found, k)
-
-
-def attention(found: Explanation) -> None:
-    """Where the network looks, over the customer's events."""
-    st.subheader("Where the network looks", anchor=False)
-    if found.events.empty:
-        st.markdown("There are no events to look at; only the profile was read.")
-        return
-    named = list(found.attention)
-    default = next((i for i, m in enumerate(named) if m.endswith("mean of heads")), 0)
-    chosen = st.selectbox(
-        "Attention of",
-        named,
-        index=default,
-        key="attention",
-        help="Each layer has several heads that look at different things. Rolled out follows the "
-        "attention through all layers.",
-    )
-    values = found.attention[chosen]
-    frame.chart(
-        maps.figure(values, found.events),
-        maps.describe(values, found.events, chosen),
-        maps.table(values, found.events),
-        "attention map",
-    )
-    st.caption(
-        "Attention shows where the network looks, not what decides. The effect of an event is "
-        "measured: the model is asked again without it."
-    )
-    with st.expander("Events that were read, with their effect", icon=":material/list:"):
-        frame.show(evidence.events_table(found.events), "events", "Events read, with effect")
 
 
 def main() -> None:

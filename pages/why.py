@@ -7,7 +7,7 @@ import streamlit as st
 from finrec.figures import formats, trust
 from finrec.pipeline import Explanation, Run, Snapshot, explaining
 from finrec.pipeline.explaining import Opinion, WhyNot
-from pages import frame, memory
+from pages import frame, memory, near
 
 
 @st.cache_data(max_entries=300, show_spinner="Checking the evidence …")
@@ -65,18 +65,10 @@ def changed(told: Opinion, found: Explanation) -> str:
 def deeper(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """Paths, second opinion, the brief and why another product is not offered."""
     told = opinion(run.id, snapshot.ref, found.customer, found.product, k)
-    paths(found)
+    near.paths(found)
     second(told, found)
     brief(run, snapshot, found)
     why_not(run, snapshot, found.customer, k)
-
-
-def paths(found: Explanation) -> None:
-    """Paths over customers with the same products."""
-    st.subheader("Paths over other customers", anchor=False)
-    st.markdown(formats.markdown(trust.describe_paths(found.paths, found.name)))
-    if len(found.paths):
-        frame.show(trust.paths_table(found.paths), "paths", "Paths over other customers")
 
 
 def second(told: Opinion, found: Explanation) -> None:
@@ -104,7 +96,10 @@ def second(told: Opinion, found: Explanation) -> None:
             f"this one; here they {complete} the score (off by {told.missed:.4f})."
         )
     with st.expander("What each attention head is worth", icon=":material/visibility:"):
-        frame.show(trust.heads_table(told.heads), "heads", "Effect of silencing each head")
+        frame.chart(
+            trust.heads(told.heads), trust.describe_heads(told.heads),
+            trust.heads_table(told.heads), "heads",
+        )  # fmt: skip
 
 
 def brief(run: Run, snapshot: Snapshot, found: Explanation) -> None:

@@ -18,6 +18,8 @@ from finrec.schema import NAME, TIME
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
+EARLIER, OTHERS = "earlier", "other products"
+
 
 def maps(evidence: Evidence, customer: int = 0) -> dict[str, np.ndarray]:
     """Attention by label, float32: encoder and decoder maps [T + 1, T + 1], and the rolled-out one.
@@ -69,6 +71,54 @@ def grouped(shares: np.ndarray, events: pd.DataFrame, by: str = "product") -> pd
     profile = pd.DataFrame({"group": ["profile"], "events": [0], "share": [float(shares[0])]})
     joined = pd.concat([profile, found], ignore_index=True)
     return joined.sort_values("share", ascending=False, ignore_index=True, kind="stable")
+
+
+def condensed(
+    values: np.ndarray, events: pd.DataFrame, by: str, most: int = 20
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """A map over events made one over products or months, so that a long history can be seen.
+
+    What a group gets is summed, where several events of a group stand the mean is taken; a row adds
+    up to the same as before.
+
+    Args:
+        values: float [T + 1, T + 1] or [T + 1]; token 0 is the profile.
+        events: the T events read, as in an explanation.
+        by: ``product`` or ``month``.
+        most: groups; of more months the latest and of more products those looked at most at the
+            end stay by themselves, the others are one group.
+
+    Returns:
+        float [G + 1, G + 1] or [G + 1], the profile first, and the groups: group, events, first and
+        last day, others (all that are not by themselves, before the rest); months in order,
+        products by their last event.
+    """
+    days = pd.to_datetime(events[TIME]).reset_index(drop=True)
+    if by == "month":
+        group = pd.Series(days.dt.strftime("%b %Y").to_numpy(dtype=object))
+    else:
+        group = pd.Series(events[NAME].to_numpy(dtype=object))
+    last = values if values.ndim == 1 else values[-1]
+    looked = pd.DataFrame({"group": group, "share": last[1:], "day": days})
+    weight = looked.groupby("group").agg(share=("share", "sum"), day=("day", "max"))
+    if len(weight) > most:
+        order = weight["day" if by == "month" else "share"].sort_values(kind="stable").index
+        others = EARLIER if by == "month" else OTHERS
+        group = group.where(group.isin(order[-(most - 1) :]), others)
+    found = pd.DataFrame({"group": group, "day": days})
+    table = found.groupby("group").agg(
+        events=("day", "size"), first=("day", "min"), last=("day", "max")
+    )
+    table = table.sort_values(["last", "first"], kind="stable").reset_index()
+    table["others"] = table["group"].isin([EARLIER, OTHERS]) & (len(weight) > most)
+    table = table.sort_values("others", ascending=False, kind="stable", ignore_index=True)
+    place = dict(zip(table["group"], range(1, len(table) + 1), strict=True))
+    member = np.zeros((len(last), len(table) + 1), dtype=values.dtype)  # [T + 1, G + 1]
+    member[np.arange(len(last)), [0, *(place[g] for g in group)]] = 1
+    summed = values @ member
+    if values.ndim == 2:
+        summed = (member / member.sum(0)).T @ summed
+    return summed, table
 
 
 @torch.inference_mode()

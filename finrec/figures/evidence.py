@@ -30,11 +30,17 @@ NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "own": ("taken before", BLUE, "circle", 16),
     "offer": ("the offer", GREEN, "star", 24),
     "near": ("close to the offer", GREY, "circle-open", 13),
+    "attribute": ("attribute", BLUE, "diamond-open", 14),
+    "group": ("group of other customers", ORANGE, "hexagon", 18),
+    "further": ("a hop further", GREY, "circle-open-dot", 12),
 }
 EDGE_WORDS = {
     "acquired": "taken by this customer",
     "shared": "taken together by others",
     "near": "close in the graph",
+    "has": "attribute of this customer",
+    "around": "close in the graph",
+    "group": "customers who have both",
 }
 
 
@@ -104,7 +110,7 @@ def neighbourhood_table(nodes: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFram
     )
 
 
-def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
+def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, least: int = 300) -> go.Figure:
     """The customer, what they took, the offer and what lies close to it, from left to right."""
     graph = nx.DiGraph()
     for node in nodes.to_dict("records"):
@@ -122,7 +128,7 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
                 line={
                     "color": EDGE,
                     "width": 1 + 5 * float(edge["weight"]) / strongest,
-                    "dash": "dot" if edge["kind"] == "near" else "solid",
+                    "dash": "dot" if edge["kind"] in ("near", "around") else "solid",
                 },
                 hoverinfo="skip",
                 showlegend=False,
@@ -156,7 +162,13 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
     wide, high = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
     figure.update_xaxes(visible=False, range=[min(xs) - 0.14 * wide, max(xs) + 0.14 * wide])
     figure.update_yaxes(visible=False, range=[min(ys) - 0.1 * high, max(ys) + 0.18 * high])
-    return styled(figure, max(300, 90 + 56 * tallest), showlegend=True)
+    return styled(figure, max(least, 90 + 56 * tallest), showlegend=True)
+
+
+def expandable(nodes: pd.DataFrame) -> dict[str, str]:
+    """Names by id of the products drawn, from which one may go a hop further."""
+    products = nodes[~nodes["kind"].isin(["customer", "attribute", "group"])]
+    return dict(zip(products["id"], products["label"], strict=True))
 
 
 def describe_neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from finrec.figures import formats
+from finrec.figures.rows import largest
 from finrec.figures.style import BLUE, GREEN, GREY, ORANGE, styled
 from finrec.schema import NAME, PRODUCT
 
@@ -153,6 +154,33 @@ def listed(parts: Sequence[str], most: int = 3) -> str:
     if len(parts) > most:
         named.append(f"{len(parts) - most} more")
     return named[0] if len(named) == 1 else ", ".join(named[:-1]) + " and " + named[-1]
+
+
+def heads(heads: pd.DataFrame) -> go.Figure:
+    """How far the score falls without each attention head, a bar a head."""
+    rows = heads_table(heads)
+    figure = go.Figure(
+        go.Bar(
+            x=rows["Score falls without it by"],
+            y=rows["Head"],
+            orientation="h",
+            marker_color=[BLUE if v >= 0 else ORANGE for v in rows["Score falls without it by"]],
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="Score falls without it by")
+    return styled(figure, 120 + 26 * len(rows), showlegend=False)
+
+
+def describe_heads(heads: pd.DataFrame) -> str:
+    """The head that matters most, in a sentence."""
+    top = largest(heads.assign(size=heads["effect"].abs()), "size")
+    change = "falls" if top["effect"] >= 0 else "rises"
+    return (
+        f"Without head {top['head']} of {str(top['part']).lower()} layer {top['layer']} the score "
+        f"{change} most, by {formats.number(abs(float(top['effect'])), 2)}."
+    )
 
 
 def heads_table(heads: pd.DataFrame) -> pd.DataFrame:

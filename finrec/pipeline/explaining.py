@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,11 +13,20 @@ import numpy as np
 import pandas as pd
 
 from finrec import config
-from finrec.explain import attention, codes, faithfulness, integrated_gradients, report, variants
+from finrec.explain import (
+    attention,
+    codes,
+    faithfulness,
+    integrated_gradients,
+    neighbours,
+    report,
+    variants,
+)
 from finrec.explain import brief as briefs
 from finrec.explain import counterfactual as search
 from finrec.explain import why_not as lacking
 from finrec.explain.addition import Addition
+from finrec.explain.attention import condensed
 from finrec.explain.brief import Brief, Sentence
 from finrec.explain.counterfactual import Counterfactual
 from finrec.explain.explanation import Explanation
@@ -36,8 +45,10 @@ from finrec.training.checkpoint import read_json, write_json
 
 __all__ = [
     "Addition", "Attribution", "Badge", "Brief", "Counterfactual", "Explanation", "Opinion",
-    "Seeds", "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "explain",
-    "faithful", "measure_faithfulness", "reason_codes", "second_opinion", "topics", "why_not",
+    "Seeds", "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "condensed",
+    "explain",
+    "faithful", "further", "measure_faithfulness", "reason_codes", "second_opinion",
+    "topics", "why_not",
 ]  # fmt: skip
 
 CODE_COLUMNS = [
@@ -150,6 +161,19 @@ def second_opinion(
         _edges(recommender, by_edges),
         over_seeds(recommender, one, index, effects, shares),
         k,
+    )
+
+
+def further(
+    run: str | Recommender,
+    found: Explanation,
+    products: Sequence[str],
+    smallest: int = SMALLEST_GROUP,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Nodes and edges of an explanation, a hop further from each of these products in turn."""
+    recommender = _loaded(run)
+    return neighbours.expanded(
+        recommender.scorer.given, found.nodes, found.edges, products, recommender.training, smallest
     )
 
 

@@ -140,3 +140,30 @@ def test_a_customer_without_events_is_explained_by_attributes(fitted, small_data
     assert found.events.empty and "No events are known" in found.sentences[0]
     gone = counterfactual.fewest_removals(scorer, one, 0, allowed, 12)
     assert not gone.verified and gone.places == ()
+
+
+def test_a_neighbourhood_grows_hop_by_hop_and_counts_groups_only(fitted):
+    scorer, histories = fitted
+    ids = scorer.given.catalogue.ids
+    one, allowed, product = offer(scorer, histories, int(np.argmax(histories.lengths)))
+    found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+    given, before = scorer.given, set(found.nodes["id"])
+    same = neighbours.expanded(given, found.nodes, found.edges, [], histories)
+    assert same[0].equals(found.nodes) and len(same[1]) == len(found.edges)
+    start = found.nodes.loc[found.nodes["kind"] == "own", "id"].tolist()
+    nodes, edges = neighbours.expanded(given, found.nodes, found.edges, start, histories, 3)
+    new = edges[edges["kind"] == "around"]
+    assert len(new) and set(new["source"]) <= set(start)
+    matrix = given.graph.matrix()
+    index = {p: i for i, p in enumerate(ids)}
+    sets = [set(histories.take([r]).products.tolist()) for r in range(len(histories))]
+    for edge in new.to_dict("records"):
+        a, b = index[edge["source"]], index[edge["target"]]
+        assert edge["weight"] == pytest.approx(matrix[a, b])
+        both = sum(a in s and b in s for s in sets)
+        assert edge["customers"] == (both if both >= 3 else 0)
+    fresh = nodes[~nodes["id"].isin(before)]
+    assert (fresh["kind"] == "further").all() and (fresh["hop"] > found.nodes["hop"].max()).all()
+    pairs = [frozenset(p) for p in zip(edges["source"], edges["target"], strict=True)]
+    assert len(pairs) == len(set(pairs)), "no link is drawn twice"
+    assert neighbours.expanded(given, nodes, edges, ["nothing"], histories)[0].equals(nodes)

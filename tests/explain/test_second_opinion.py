@@ -1,6 +1,7 @@
 """Integrated gradients are complete, one product's score is the network's, the report is honest."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -154,3 +155,29 @@ def test_curves_of_long_histories_have_fewer_points_and_both_ends(fitted, monkey
     few = faithfulness.deletion(scorer, one, 3, np.arange(count), rng)
     assert len(few.cuts) == 4 and few.cuts[0] == 0 and few.cuts[-1] == count
     np.testing.assert_allclose(few.curve, full.curve[few.cuts], atol=1e-5)
+
+
+def test_a_condensed_map_keeps_what_is_looked_at(fitted):
+    days = pd.to_datetime(
+        ["2020-01-05", "2020-01-20", "2020-02-03", "2020-02-03", "2020-04-01", "2020-05-09"]
+    )
+    events = pd.DataFrame({"name": ["A", "B", "A", "C", "A", "B"], "time": days})
+    rng = np.random.default_rng(0)
+    values = np.tril(rng.random((7, 7)))
+    values /= values.sum(1, keepdims=True)
+    shares, groups = attention.condensed(values, events, "product")
+    assert groups["group"].tolist() == ["C", "A", "B"] and groups["events"].tolist() == [1, 3, 2]
+    np.testing.assert_allclose(shares.sum(1), 1)
+    of_a = values[[1, 3, 5]][:, [1, 3, 5]].sum(1).mean()  # tokens 1, 3, 5 are A
+    assert shares[2, 2] == pytest.approx(of_a)
+    assert shares[0].tolist() == [1, 0, 0, 0]
+    end, same = attention.condensed(values[-1], events, "product")
+    assert same.equals(groups) and end[3] == pytest.approx(values[-1, [2, 6]].sum())
+    by_month, months = attention.condensed(values, events, "month")
+    assert months["group"].tolist() == ["Jan 2020", "Feb 2020", "Apr 2020", "May 2020"]
+    np.testing.assert_allclose(by_month[4], np.bincount([0, 1, 1, 2, 2, 3, 4], values[6]))
+    few, cut = attention.condensed(values, events, "month", most=3)
+    assert cut["group"].tolist() == ["earlier", "Apr 2020", "May 2020"]
+    np.testing.assert_allclose(few.sum(1), 1)
+    _, top = attention.condensed(values, events, "product", most=2)
+    assert set(top["group"]) == {"other products", groups["group"][int(np.argmax(end[1:]))]}
