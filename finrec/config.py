@@ -114,7 +114,9 @@ class TrainSettings(Frozen):
     """How weights are learned."""
 
     epochs: int = Field(20, ge=1, le=1000, description="most passes over the customers")
-    batch: int = Field(256, ge=1, le=65536, description="customers in a batch")
+    batch: int = Field(
+        256, ge=1, le=65536, description="customers in a batch; fewer where they are few"
+    )
     rate: float = Field(1e-3, gt=0, le=1, description="peak learning rate")
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of steps with a rising rate")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
-from finrec.training import balance, transfer
+from finrec.training import balance, course, transfer
 from finrec.training.assemble import FusedScorer, Inputs, network, settled
 from finrec.training.checkpoint import (
     Checkpoints,
@@ -50,7 +50,7 @@ class Fitted:
         epochs: passes to the chosen epoch.
         valid: best validation value; NaN when nothing was validated.
         seconds: wall-clock to the chosen epoch, without validation.
-        targets: events learned from in one pass.
+        targets: events learned from in one epoch.
         curve: one entry an epoch: epoch, loss, valid, seconds.
     """
 
@@ -121,8 +121,11 @@ class _Loop:
         self.optimizer = _optimizer(self.net, settings)
         self.objective = Objective(self.net, given, histories, settings)
         self.lengths = self.objective.lengths
-        self.targets = int(self.lengths.sum())
-        self.steps_per_epoch = math.ceil(len(histories) / settings.train.batch)
+        count = len(histories)
+        self.batch = course.batch_size(count, settings.train.batch)
+        self.passes = course.passes(count, self.batch)
+        self.targets = int(self.lengths.sum()) * self.passes
+        self.steps_per_epoch = math.ceil(count / self.batch) * self.passes
         self.state: dict[str, Any] = {
             "epoch": 0,
             "step": 0,
@@ -192,9 +195,7 @@ class _Loop:
         first = self.state["step"]
         done_targets = 0
         self.net.train()
-        pool = balance.drawn(self.histories, len(self.given.catalogue), train, rng)
-        batches = sequences.bucketed(self.lengths[pool], train.batch, rng)
-        for step, rows in enumerate(pool[places] for places in batches):
+        for step, rows in enumerate(self._batches(rng)):
             if step < first:
                 continue
             if self.cancelled():
@@ -222,6 +223,15 @@ class _Loop:
             if now - saved > CHECKPOINT_SECONDS:
                 self._save()
                 saved = now
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Rows of the customers of each step of an epoch."""
+        for _ in range(self.passes):
+            pool = balance.drawn(
+                self.histories, len(self.given.catalogue), self.settings.train, rng
+            )
+            for places in sequences.bucketed(self.lengths[pool], self.batch, rng):
+                yield pool[places]
 
     def _step(self, rows: np.ndarray) -> float:
         for group in self.optimizer.param_groups:

@@ -20,7 +20,7 @@ from finrec.features import sequences
 from finrec.features.sequences import Encoded
 from finrec.networks.recommender import FusedRecommender
 from finrec.schema import CheckpointError
-from finrec.training import runs
+from finrec.training import course, runs
 from finrec.training.losses import softmax_over_catalogue
 
 SHARED = ("behaviour.", "fusion.", "node.", "repeats.")  # of no product in particular
@@ -90,14 +90,15 @@ def masked_events(
     mask = nn.Parameter(torch.zeros(model.width, device=device))
     learning = [*net.parameters(), mask]
     optimizer = torch.optim.AdamW(learning, lr=train.rate, weight_decay=train.weight_decay)
-    steps = count * math.ceil(len(rows) / train.batch)
+    size = course.batch_size(len(rows), train.batch)
+    steps = count * math.ceil(len(rows) / size)
     step = 0
     curve: list[float] = []
     net.train()
     for number in range(count):
         rng = np.random.default_rng([train.seed, 7919, number])
         total = 0.0
-        batches = list(sequences.bucketed(lengths[rows], train.batch, rng))
+        batches = list(sequences.bucketed(lengths[rows], size, rng))
         for places in batches:
             if cancelled():
                 return curve

@@ -1,0 +1,38 @@
+"""Epochs over few customers have enough steps; over many nothing changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from finrec import presets
+from finrec.split import split
+from finrec.training import assemble, fit
+from finrec.training.course import FEWEST_STEPS, batch_size, passes
+
+
+@pytest.mark.parametrize(
+    ("customers", "batch", "rounds"),
+    [(1, 8, 20), (66, 8, 3), (300, 15, 1), (2_000, 100, 1), (10_000, 256, 1), (1_000_000, 256, 1)],
+)
+def test_batch_and_passes(customers: int, batch: int, rounds: int) -> None:
+    assert batch_size(customers, 256) == batch
+    assert passes(customers, batch) == rounds
+    assert -(-customers // batch) * rounds >= FEWEST_STEPS
+
+
+def test_a_smaller_batch_that_was_asked_for_stays() -> None:
+    assert batch_size(66, 4) == 4 and passes(66, 4) == 2
+
+
+def test_an_epoch_of_few_customers_learns_from_each_as_often(small_dataset) -> None:
+    settings = presets.settings(
+        small_dataset.info, "x@0", "quick", "baseline", model={"width": 16}, train={"epochs": 1}
+    )
+    given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+    told: list[dict[str, object]] = []
+    done = fit.fit(given, histories, settings, None, epochs=1, progress=told.append)
+    steps = [e for e in told if e["event"] == "step"]
+    size = batch_size(len(histories), 256)
+    rounds = passes(len(histories), size)
+    assert len(steps) == -(-len(histories) // size) * rounds >= FEWEST_STEPS
+    assert done.targets == rounds * int(histories.lengths.clip(max=settings.model.length).sum())
