@@ -24,7 +24,7 @@ from finrec.figures.style import (
 )
 from finrec.schema import NAME, TIME
 
-LABEL_LENGTH = 26
+LABEL_LENGTH, SHORT_LABEL = 26, 18  # the shorter where four columns or more stand side by side
 NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "customer": ("this customer", ORANGE, "square", 22),
     "own": ("taken before", BLUE, "circle", 16),
@@ -117,6 +117,8 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, least: int = 300) ->
         graph.add_node(node["id"], hop=node["hop"])
     places = nx.multipartite_layout(graph, subset_key="hop", align="vertical")
     figure = go.Figure()
+    last = int(nodes["hop"].max())
+    length = LABEL_LENGTH if nodes["hop"].nunique() < 4 else SHORT_LABEL
     strongest = max([float(w) for w in edges["weight"]], default=0.0) or 1.0
     for edge in edges.to_dict("records"):
         (x0, y0), (x1, y1) = places[edge["source"]], places[edge["target"]]
@@ -145,11 +147,11 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, least: int = 300) ->
                 y=[places[i][1] for i in group["id"]],
                 mode="markers+text",
                 name=words,
-                text=[
-                    formats.markup(formats.shortened(label, LABEL_LENGTH))
-                    for label in group["label"]
+                text=[formats.markup(formats.shortened(label, length)) for label in group["label"]],
+                textposition=[  # by turns, so that neighbouring columns do not overlap
+                    ("top " if hop % 2 else "bottom ") + ("left" if hop == last else "center")
+                    for hop in group["hop"]
                 ],
-                textposition="top center",
                 cliponaxis=False,
                 customdata=labels,
                 marker={"color": colour, "symbol": symbol, "size": width},
@@ -161,7 +163,7 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, least: int = 300) ->
     ys = [place[1] for place in places.values()]
     wide, high = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
     figure.update_xaxes(visible=False, range=[min(xs) - 0.14 * wide, max(xs) + 0.14 * wide])
-    figure.update_yaxes(visible=False, range=[min(ys) - 0.1 * high, max(ys) + 0.18 * high])
+    figure.update_yaxes(visible=False, range=[min(ys) - 0.18 * high, max(ys) + 0.18 * high])
     return styled(figure, max(least, 90 + 56 * tallest), showlegend=True)
 
 
