@@ -64,7 +64,7 @@ class Abstention:
         if reason == 3 and not self.cases:
             return (
                 "No offer today: this model kept no measure of its validation cases to set the "
-                "threshold by; train it again, or set `right` to 0 in the policy."
+                "threshold by; train it again, or set right = 0 under [value] in the policy."
             )
         if reason == 3:
             return (
