@@ -105,14 +105,25 @@ def tune(
 
 
 def report(
-    comparison: Annotated[str, typer.Argument(help="Its name, or latest.")] = "latest",
-    out: Annotated[Path, typer.Option(help="FILE.html or FILE.md.")] = Path("comparison.html"),
+    comparison: Annotated[
+        str, typer.Argument(help="Its name, latest; or reference: the committed figures.")
+    ] = "latest",
+    out: Annotated[
+        Path, typer.Option(help="FILE.html or FILE.md; reference: a text with marks, as README.md.")
+    ] = Path("comparison.html"),
     metric: Annotated[list[str] | None, typer.Option(help="Shown; repeat for more.")] = None,
 ) -> None:
     """Write a comparison as one HTML or Markdown file with charts, tables and provenance."""
     from finrec.pipeline import compare as verbs
     from finrec.pipeline import report as writing
 
+    if comparison == "reference":
+        from finrec.pipeline import reference_tables
+
+        text = screen.text(out)
+        out.write_text(reference_tables.into(text), encoding="utf-8")
+        typer.echo(f"Wrote the committed figures into {out}.")
+        return
     writing.write(verbs.find(comparison), out, metric or ())
     typer.echo(f"Wrote {out}.")
 

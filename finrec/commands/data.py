@@ -68,7 +68,7 @@ def _ingest_own(files: list[Path], mapping: Path | None, auto: bool, as_json: bo
             "Say what the columns mean: --auto takes the proposal, --mapping FILE a saved one; "
             "`propose FILE…` shows the proposal."
         )
-    chosen = intake.Mapping.from_json(_text(mapping)) if mapping else None
+    chosen = intake.Mapping.from_json(screen.text(mapping)) if mapping else None
     made, receipt = intake.ingest_uploaded(files, chosen)
     found = {
         "snapshot": made.ref,
@@ -84,13 +84,6 @@ def _ingest_own(files: list[Path], mapping: Path | None, auto: bool, as_json: bo
         *(intake.Mapping.from_json(json.dumps(found["mapping"])).doubts() if auto else ()),
     ]
     screen.say(as_json, found, "\n".join(lines))
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise DataError(f"{file} can't be read ({error}); give the mapping's file.") from error
 
 
 def propose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from finrec.schema import DataError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
@@ -83,3 +86,15 @@ def overrides(given: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         except ValueError:
             groups[group][key] = value
     return groups["model"], groups["train"]
+
+
+def text(file: Path) -> str:
+    """A text file's content.
+
+    Raises:
+        DataError: when it can't be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{file} can't be read ({error}); name a text file.") from error
