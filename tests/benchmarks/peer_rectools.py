@@ -45,6 +45,7 @@ def main(file: str, shape: dict) -> dict:
             }
         )
     )
+
     def trainer() -> Trainer:
         return Trainer(
             max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
