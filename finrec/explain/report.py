@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import stats
 
-from finrec.explain import attention, faithfulness, integrated_gradients, variants
+from finrec.explain import faithfulness, integrated_gradients, seeds, variants
 from finrec.explain.single import one_offer
-from finrec.features import sequences
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
@@ -96,20 +94,11 @@ def report(
 
 def importances(scorer: FusedScorer, one: Cohort, offer: int) -> dict[str, np.ndarray]:
     """Importance of each event read by each method, float [T]."""
-    single = one_offer(scorer, offer)
-    count = min(len(one.products), scorer.length)
-    scored = single.without(one, [(), *((place,) for place in range(count))])
-    encoded = sequences.encode(one, scorer.given.customers)
-    batch = sequences.batch(encoded, np.array([0]), scorer.length).to(single.table.device)
-    with torch.no_grad():
-        network = scorer.network
-        start = network.profile(batch.numbers, batch.categories)
-        events = torch.nn.functional.embedding(batch.products, single.table)
-        _, trail = network.behaviour.explain(start, events, batch)
-    gradients = integrated_gradients.attribute(scorer, one, offer, single.table)
+    effects, shares = seeds.evidence(scorer, one, offer)
+    gradients = integrated_gradients.attribute(scorer, one, offer)
     return {
-        "attention": attention.rolled_out(trail)[1:],
-        "effect": scored[0] - scored[1:],
+        "attention": shares,
+        "effect": effects,
         "gradients": gradients.events,
     }
 

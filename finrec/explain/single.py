@@ -69,9 +69,9 @@ class OneOffer:
         towers = network.towers(start, events, sequence, network.around(batch, self.table))
         states = network.fusion(sequence, towers)
         rows = torch.arange(len(batch.lengths), device=self.table.device)
-        vector = self.table[self.offer : self.offer + 1]
-        out = network.match(states[rows, batch.lengths], vector)[:, 0]
-        out = out + network.prior()[self.offer]
+        one = slice(self.offer, self.offer + 1)
+        prior = network.prior()[one]
+        out = network.match(states[rows, batch.lengths], self.table[one], prior)[:, 0]
         if network.repeats is not None:
             edges = network.repeats.edges
             assert isinstance(edges, Tensor)

@@ -157,9 +157,9 @@ class FusedRecommender(nn.Module):
             found["graph"] = self.node(start, events * scale, around)
         return found
 
-    def match(self, customers: Tensor, products: Tensor) -> Tensor:
-        """Scores [S, N] of customer vectors [S, D] and product vectors [N, D], without priors."""
-        scores = customers @ products.T
+    def match(self, customers: Tensor, products: Tensor, prior: Tensor) -> Tensor:
+        """Scores [S, N] of customer vectors [S, D], product vectors [N, D] and their priors [N]."""
+        scores = torch.addmm(prior, customers, products.T)
         return scores if self.matching is None else scores + self.matching(customers, products)
 
     def states(self, batch, products: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class FusedRecommender(nn.Module):
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
-        scores = self.match(self.customers(batch, table), table) + self.prior()
+        scores = self.match(self.customers(batch, table), table, self.prior())
         if self.repeats is not None:
             scores = scores + self._repeated(batch, table)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)

@@ -212,15 +212,22 @@ class CustomerNode(nn.Module):
         first = nodes.shape[1] - products.shape[1] - 1  # attributes are known from the beginning
         return F.elu((share * nodes).cumsum(1) / share.cumsum(1))[:, first:]
 
+    def _shares(
+        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Neighbours [B, 1 + A + T, D] and their coefficients after the last real event."""
+        nodes, logits = self._logits(own, products, attributes)
+        always = nodes.shape[1] - products.shape[1]
+        seen = torch.cat([real[:, :1].expand(-1, always), real[:, 1:]], 1)
+        bounded = 20 * torch.tanh(logits / 20)
+        return nodes, bounded.masked_fill(~seen, float("-inf")).softmax(1)
+
     def last(
         self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
     ) -> Tensor:
         """The node after the last real event alone, [B, 1, D]; ``real`` is bool [B, T + 1]."""
-        nodes, logits = self._logits(own, products, attributes)
-        count = nodes.shape[1] - products.shape[1] - 1
-        seen = torch.cat([real[:, :1].expand(-1, count + 1), real[:, 1:]], 1)
-        share = (20 * torch.tanh(logits / 20)).exp() * seen  # [B, 1 + A + T]
-        return F.elu((share[:, None] @ nodes) / share.sum(1)[:, None, None])
+        nodes, share = self._shares(own, products, real, attributes)
+        return F.elu(share[:, None] @ nodes)
 
     def coefficients(
         self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
@@ -231,8 +238,6 @@ class CustomerNode(nn.Module):
             [B, T + 1]: the customer itself, then each event; and [B, A]: each attribute node.
             Together they add up to 1.
         """
-        nodes, logits = self._logits(own, products, attributes)
+        nodes, share = self._shares(own, products, real, attributes)
         count = nodes.shape[1] - products.shape[1] - 1
-        seen = torch.cat([real[:, :1].expand(-1, count + 1), real[:, 1:]], 1)
-        share = (20 * torch.tanh(logits / 20)).masked_fill(~seen, float("-inf")).softmax(1)
         return torch.cat([share[:, :1], share[:, count + 1 :]], 1), share[:, 1 : count + 1]

@@ -31,6 +31,7 @@ from finrec.pipeline.cells import RESULT, Cell
 from finrec.pipeline.compare import Comparison
 from finrec.schema import DataError
 from finrec.training.checkpoint import read_json
+from finrec.training.turns import locked
 
 Progress = Callable[[dict[str, Any]], None]
 State = Literal["planned", "waiting", "running", "cancelled", "interrupted", "failed", "done"]
@@ -147,17 +148,6 @@ def _held(file: Path) -> Iterator[IO[str] | None]:
         yield lock
 
 
-def _locked(file: Path) -> bool:
-    try:
-        with file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
 def _folder(name: str) -> Path:
     if "/" in name or name.startswith("."):
         raise DataError(f"{name!r} is not the name of a comparison.")
@@ -215,7 +205,7 @@ def _standing(made: Comparison, speeds: dict[tuple[str, str, str], float]) -> St
     last = log[-1] if log else {}
     asked = folder / "asked"
     state: State = "planned"
-    if _locked(folder / "lock"):
+    if locked(folder / "lock"):
         state = "waiting" if last.get("event") == "waiting" else "running"
     elif not todo:
         state = "done"

@@ -187,8 +187,8 @@ def _ranked(
     place = np.empty(len(customers), dtype=np.int64)
     for rows in sequences.bucketed(np.minimum(customers.lengths, scorer.length), BATCH):
         batch = sequences.batch(encoded, rows, scorer.length).to(network.bias.device)
-        fits = network.match(network.customers(batch, products), vector)  # [b, 1]
-        own = (fits + prior).cpu().numpy()
+        fits = network.match(network.customers(batch, products), vector, prior[None])  # [b, 1]
+        own = fits.cpu().numpy()
         scores = np.concatenate([network(batch, products).cpu().numpy(), own], axis=1)
         allowed = np.concatenate([may[rows], np.ones((len(rows), 1), dtype=bool)], axis=1)
         probability[rows] = calibrate.probabilities(scores, allowed, temperature)[:, -1]

@@ -67,7 +67,7 @@ class Objective:
                 added = (added[0], self.place[added[1]], added[2])
         how = (weights, train.smoothing, train.focal, added)
         if self.net.matching is not None:
-            return softmax_of_scores(self.net.match(states, table) + bias, targets, *how)
+            return softmax_of_scores(self.net.match(states, table, bias), targets, *how)
         if train.negatives:
             return sampled_softmax(states, table, bias, targets, train.negatives, *how)
         return softmax_over_catalogue(states, table, bias, targets, *how)
