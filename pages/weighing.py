@@ -8,6 +8,7 @@ import streamlit as st
 
 from finrec.figures import formats, weighing
 from finrec.pipeline import Run, outreach
+from finrec.schema import DataError
 from pages import frame, kept, memory
 
 K = 10
@@ -15,7 +16,7 @@ K = 10
 
 @st.cache_data(max_entries=10, show_spinner="Measuring what re-ranking costs and brings …")
 def front(run: str, mark: str) -> Any:
-    """Every setting, measured on cases that the model has not learned from."""
+    """Every setting, measured on validation cases that the model had not learned from."""
     held = memory.loaded(run)
     with held.lock:
         return outreach.trade_off(held.recommender, K)
@@ -34,9 +35,13 @@ def draw(run: Run) -> None:
     """The choice, what was measured of it, and the way into the policy."""
     st.markdown(
         "Lists can weigh more than how well a product fits. Each setting below was measured on "
-        "cases that this model has not learned from; nothing here is a guess."
+        "validation cases that this model had not learned from; nothing here is a guess."
     )
-    measured = front(run.id, kept.mark())
+    try:
+        measured = front(run.id, kept.mark())
+    except DataError as error:
+        st.info(str(error), icon=":material/model_training:")
+        return
     row = st.container(horizontal=True, vertical_alignment="bottom")
     goal = row.radio(
         "What shall count besides fit", list(weighing.GOALS),

@@ -29,7 +29,7 @@ from finrec.training.runs import Run
 ACTIVE = "active.json"
 NEEDED = ("config.json", "profile.json", "metrics.json", "provenance.json", "ids.parquet",
           "weights.safetensors", "features.safetensors")  # fmt: skip
-ALLOWED = (*NEEDED, "per_case.parquet", "log.jsonl")
+ALLOWED = (*NEEDED, "per_case.parquet", "foretold.safetensors", "log.jsonl")
 MOST_BYTES = 1024**3  # of one file, unpacked
 MOST_PRODUCTS = 2_000_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

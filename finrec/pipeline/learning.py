@@ -19,6 +19,7 @@ from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
 from finrec.pipeline import best_offers, code
+from finrec.pipeline import foretold as foretelling
 from finrec.serving.recommender import offerable
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
@@ -137,11 +138,9 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         final = stage("test", "refit", validate=None, epochs=chosen.epochs)
         paths.copy(chosen.scorer, final.scorer)
     scale = _temperature(chosen.scorer, parts)
-    best = (
-        best_offers.measured(  # before the refit, by the network that knows nothing of these cases
-            chosen.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable, scale
-        )
-    )
+    # By the network before the refit, which knows nothing of these cases.
+    told = (chosen.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable, scale)
+    best, foretold = best_offers.measured(*told), foretelling.foretell(*told)
     tell({"event": "evaluating", "message": "Testing once on what was held out."})
     scorers = {"valid": chosen.scorer, "test": final.scorer}
     references = {
@@ -154,8 +153,9 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
     tell({"event": "done", "message": f"Done: {run}."})
     log = jobs.folder(run) / "log.jsonl"
     return run_store.write(
-        run, final.scorer, settings, measured.metrics, provenance, log, measured.per_case
-    )
+        run, final.scorer, settings, measured.metrics, provenance, log, measured.per_case,
+        foretold.tensors(),
+    )  # fmt: skip
 
 
 def _temperature(scorer: FusedScorer, parts: Split, most: int = 2000) -> float:

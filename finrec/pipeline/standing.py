@@ -22,7 +22,7 @@ from finrec.serving.recommender import Recommender
 from finrec.serving.rerank import M, Weights, alike, candidates, rerank
 from finrec.serving.topk import topk
 from finrec.serving.worth import Activity, worth
-from finrec.split import FoldName, split
+from finrec.split import split
 from finrec.training import calibrate
 
 MOST_FOR_ACTIVITY = 50_000
@@ -199,15 +199,6 @@ def margins(recommender: Recommender, policy: Policy) -> np.ndarray:
     return margin
 
 
-def unseen(recommender: Recommender) -> FoldName:
-    """The fold that a run has not learned from and that is not its last word, where there is one.
-
-    A run tested by leaving one out keeps its validation cases unseen. One tested by time was
-    fitted again on its validation period: only the test period is new to it.
-    """
-    return "valid" if recommender.run.settings.protocol == "R1" else "test"
-
-
 def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstention | None:
     """The threshold below which nothing is offered; None where the policy asks for none.
 
@@ -222,7 +213,7 @@ def abstention(run: str | Recommender, policy: Policy | None = None) -> Abstenti
     kept = recommender.run.provenance.get("best_offers")
     if kept is not None:
         return abstain.choose(abstain.Measured.read(kept), target)
-    if unseen(recommender) != "valid":
+    if recommender.run.settings.protocol != "R1":  # has learned from its validation cases
         return abstain.unmeasured(target)
     key = (recommender.run.id, recommender.snapshot.ref)
     if key not in _measured:

@@ -1,8 +1,6 @@
-"""What re-ranking costs and brings, measured on cases that the run has not learned from.
+"""What re-ranking costs and brings, measured on validation cases that the run had not learned from.
 
-Those are the validation cases where a run was tested by leaving one out. A run that was tested by
-time was fitted again on its validation period, so that only its test period is new to it; the
-figures then say what re-ranking changes and are no second grade of the model.
+Choosing a setting by these figures leaves the test cases untouched.
 """
 
 from __future__ import annotations
@@ -13,45 +11,43 @@ import numpy as np
 import pandas as pd
 
 from finrec.evaluation import beyond
-from finrec.evaluation.protocols import offered
 from finrec.pipeline import answering
-from finrec.pipeline.standing import margins, unseen
-from finrec.schema import DESCRIPTION, NAME, PRODUCT
+from finrec.pipeline.foretold import MOST, Foretold, foretell, kept
+from finrec.pipeline.standing import margins
+from finrec.schema import DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.serving import policy as rules
 from finrec.serving import rerank
 from finrec.serving.recommender import Recommender
 from finrec.serving.rerank import Candidates, Weights
-from finrec.split import Cases, FoldName, split
-from finrec.training import calibrate
-
-BATCH = 512
-MOST = 5000  # cases for sliders; coverage is of lists of so many
+from finrec.split import Split, split
 
 
-def gather(
-    run: str | Recommender, fold: FoldName | None = None, most: int | None = MOST
-) -> tuple[Candidates, Cases]:
-    """The candidates of held-out cases, drawn at random where there are more than ``most``."""
-    recommender = answering.load(run) if isinstance(run, str) else run
-    parts = split(recommender.dataset, recommender.run.settings.protocol)
-    cases = parts.fold(fold or unseen(recommender)).cases
-    if most is not None and len(cases) > most:
-        cases = cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:most]))
-    margin = margins(recommender, rules.load())
-    found = []
-    for start in range(0, len(cases), BATCH):
-        some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
-        may = offered(some, len(parts.catalogue), not parts.repeatable)
-        chance = calibrate.probabilities(
-            recommender.scorer.score(some.customers), may,
-            recommender.run.provenance["temperature"],
+def gather(recommender: Recommender, parts: Split, most: int | None = MOST) -> Foretold:
+    """What the run foretold of its validation cases, at most so many (None: all there are).
+
+    A run tested by leaving one out has never learned from them and is asked anew; one tested by
+    time has, so that what it kept beforehand is taken.
+
+    Raises:
+        DataError: when such a run kept nothing.
+    """
+    run = recommender.run
+    if run.settings.protocol == "R1":
+        return foretell(
+            recommender.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable,
+            run.provenance["temperature"], most,
         )  # fmt: skip
-        found.append(rerank.candidates(chance, may, chance * margin))
-    return rerank.joined(found), cases
+    found = kept(run)
+    if found is None:
+        raise DataError(
+            f"Run {run.id} was trained before finrec kept what is foretold of validation cases, "
+            "and it has learned from them since; train it again to see what re-ranking costs."
+        )
+    return found
 
 
 def measured(
-    lists: np.ndarray, cases: Cases, popularity: np.ndarray, products: pd.DataFrame,
+    lists: np.ndarray, cases: Foretold, popularity: np.ndarray, products: pd.DataFrame,
     margin: np.ndarray,
 ) -> dict[str, float]:  # fmt: skip
     """NDCG, hit rate, coverage, evenness (1 - Gini), diversity, worth of hits; more is better."""
@@ -79,23 +75,27 @@ def trade_off(
     run: str | Recommender,
     k: int = 10,
     weights: Sequence[Weights] | None = None,
-    fold: FoldName | None = None,
     most: int | None = MOST,
 ) -> pd.DataFrame:
-    """Each setting of re-ranking with what it gave on held-out cases.
+    """Each setting of re-ranking with what it gave on validation cases.
 
     Returns:
         One row a setting: value, variety, fewest, loss (the weights), the measures, ``front`` and
         ``ndcg_loss`` (relative to the first setting).
+
+    Raises:
+        DataError: when a run by time kept nothing of its validation cases.
     """
     recommender = answering.load(run) if isinstance(run, str) else run
-    given, cases = gather(recommender, fold, most)
+    parts = split(recommender.dataset, recommender.run.settings.protocol)
+    cases = gather(recommender, parts, most)
     table = recommender.catalogue.table
     features = rerank.alike(table, [str(c) for c in table if c not in (PRODUCT, NAME, DESCRIPTION)])
-    parts = split(recommender.dataset, recommender.run.settings.protocol)
-    index = parts.catalogue.index(parts.fold(fold or unseen(recommender)).train[PRODUCT])
+    index = parts.catalogue.index(parts.valid.train[PRODUCT])
     popularity = np.bincount(index[index >= 0], minlength=len(table))
     margin = margins(recommender, rules.load())
+    worth = np.where(cases.index < 0, 0, cases.chance * margin[cases.index]).astype(np.float32)
+    given = Candidates(cases.index.astype(np.int64), cases.chance, worth)
     frame = rerank.pareto(
         given, k, len(table), rerank.grid() if weights is None else weights,
         lambda lists: measured(lists, cases, popularity, table, margin), features,

@@ -2,8 +2,8 @@
 
 A run holds ``config.json`` (its settings), ``weights.safetensors``, ``features.safetensors`` (text
 vectors and graph), ``ids.parquet`` (the catalogue), ``profile.json`` (how attributes become
-numbers), ``metrics.json``, ``per_case.parquet``, ``provenance.json`` and ``log.jsonl``. Nothing in
-it is pickled.
+numbers), ``metrics.json``, ``per_case.parquet``, ``foretold.safetensors`` (validation cases),
+``provenance.json`` and ``log.jsonl``. Nothing in it is pickled.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pyarrow as pa
 import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
+from torch import Tensor
 
 from finrec import config
 from finrec.config import RunSettings
@@ -36,6 +37,7 @@ from finrec.training.assemble import FusedScorer, Inputs, network
 
 SETTINGS = "config.json"
 PER_CASE = "per_case.parquet"
+FORETOLD = "foretold.safetensors"  # of validation cases, before they were learned from
 PATH_ARRAYS = ("indptr", "indices", "values")
 GRAPH_ARRAYS = (*PATH_ARRAYS, "inverse_root_degree")
 
@@ -87,8 +89,20 @@ def write(
     provenance: Mapping[str, Any],
     log: Path | None = None,
     per_case: pd.DataFrame | None = None,
+    foretold: Mapping[str, Tensor] | None = None,
 ) -> Run:
-    """Keep a trained network as ``models/<run>/``, with its metrics of each test case."""
+    """Keep a trained network as ``models/<run>/``.
+
+    Args:
+        run: its name.
+        scorer: the network.
+        settings: what it was told.
+        metrics: by protocol.
+        provenance: where it comes from.
+        log: of its training.
+        per_case: metrics of each test case.
+        foretold: of validation cases.
+    """
     folder = config.models_dir()
     folder.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
@@ -103,6 +117,8 @@ def write(
         write_inputs(staging, scorer.given)
         if per_case is not None:
             per_case.to_parquet(staging / PER_CASE, index=False)
+        if foretold is not None:
+            save_file(dict(foretold), staging / FORETOLD)
         if log is not None and log.exists():
             shutil.copyfile(log, staging / "log.jsonl")
         publish(staging, folder / run)

@@ -181,7 +181,6 @@ MAY_READ_TEST = {
     "pipeline/cells.py": "customers only, to time the scoring",
     "pipeline/groups.py": "customers only, to tell the groups of what was measured",
     "pipeline/gains.py": "customers only, to name who gained and who lost",
-    "pipeline/tradeoff.py": "serving, after the model was measured: what variety costs",
     "pipeline/cold.py": "an experiment of its own, whose settings are chosen on validation",
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from finrec import pipeline, presets, records, snapshots
 from finrec.datasets import demo
-from finrec.pipeline import custody, outreach
+from finrec.pipeline import custody, foretold, outreach
 from finrec.schema import FOLD, DataError, PolicyError
 from finrec.serving import rerank
 from finrec.split import split
@@ -281,12 +281,20 @@ def test_trade_off_is_measured_on_what_the_run_never_saw(bank):
     frame = outreach.trade_off(bank, 5)
     assert frame["value"].tolist() == [w.value for w in rerank.grid()]
     assert frame["ndcg_loss"].iloc[0] == 0 and frame["front"].any()
-    cases = split(bank.dataset).test.cases
-    from finrec.evaluation import protocols
-
-    found = protocols.ranking(bank.scorer, cases, (5,), masked=True, repeatable=False)
-    assert frame["ndcg@5"].iloc[0] == pytest.approx(found.mean()["ndcg@5"], abs=1e-6)
-    assert frame["hr@5"].iloc[0] == pytest.approx(found.mean()["hr@5"], abs=1e-6)
+    cases = split(bank.dataset).valid.cases
+    told = foretold.kept(bank.run)
+    assert told is not None and len(told) == len(cases)
+    assert told.relevant.tolist() == cases.relevant.tolist()
+    first = frame.iloc[0]
+    assert first["ndcg@5"] == pytest.approx(bank.run.provenance["valid"], abs=1e-6), (
+        "as the network before the refit did on the same cases"
+    )
+    (bank.run.path / "foretold.safetensors").rename(bank.run.path / "away")
+    try:
+        with pytest.raises(DataError, match="train it again"):
+            outreach.trade_off(bank, 5)
+    finally:
+        (bank.run.path / "away").rename(bank.run.path / "foretold.safetensors")
 
 
 def test_erasing_a_customer_empties_records_and_batches(shared_home):
