@@ -33,10 +33,12 @@ def neighbours(run: Run, found: Explanation) -> None:
         evidence.neighbourhood_table(nodes, edges),
         "neighbours",
     )
+    attends = run.settings.model.graph_kind in ("gat", "gatv2")
     st.caption(
-        "Lines from this customer are as thick as the coefficient that the network gives the link "
-        "(Eq. 12 of the paper); all others as the two products are close."
-    )
+        "Lines are as thick as the coefficient that the network gives the link (Eq. 12 of the "
+        + "paper)" + ("." if attends else " where they come from this customer; all others as the "
+        "two products are close (by how many customers have both, and few others).")
+    )  # fmt: skip
 
 
 def paths(found: Explanation) -> None:

@@ -110,7 +110,7 @@ def explain(
     events = _events(scorer, customer, evidence, effects)
     names = catalogue.table[NAME].to_numpy(dtype=object)
     nodes, edges = neighbours.neighbourhood(
-        scorer.given, events, index, evidence, training, smallest, customer.profile.iloc[0]
+        scorer, events, index, evidence, training, smallest, customer.profile.iloc[0]
     )
     ledger = _ledger(evidence, network.prior(), index)
     rank = 1 + int((scores[allowed] > scores[index]).sum())

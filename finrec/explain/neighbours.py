@@ -10,10 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from finrec.explain import variants
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT
 from finrec.scorer import Cohort
-from finrec.training.assemble import Inputs
+from finrec.training.assemble import FusedScorer
 
 SMALLEST_GROUP = 10
 MOST_PRODUCTS = 8  # of the customer's, the ones nearest to the offer
@@ -23,7 +24,7 @@ EDGE = ["source", "target", "kind", "weight", "customers", "source_name"]
 
 
 def neighbourhood(
-    given: Inputs,
+    scorer: FusedScorer,
     events: pd.DataFrame,
     offer: int,
     evidence: Evidence,
@@ -35,16 +36,18 @@ def neighbourhood(
 
     Edges: ``has`` (customer to attribute nodes, where the graph has them, ``attributes`` being the
     customer's; weight as next), ``acquired`` (customer to own products; weight: the coefficient of
-    the customer's node, Eq. (12)), ``shared`` (own product to the offer; weight: the graph's
-    normalised adjacency; customers: how many training customers have both, 0 when fewer than
-    ``smallest``), ``near`` (the offer's strongest other neighbours).
+    the customer's node, Eq. (12)), ``shared`` (own product to the offer; weight: of
+    :func:`finrec.explain.variants.closeness`, which is Eq. (12) again for GAT; customers: how many
+    training customers have both, 0 when fewer than ``smallest``), ``near`` (the offer's strongest
+    other neighbours).
     """
+    given = scorer.given
     table = given.catalogue.table
     ids, names = (table[c].to_numpy(dtype=object) for c in (PRODUCT, NAME))
     nodes = [["customer", "This customer", "customer", 0], [ids[offer], names[offer], "offer", 2]]
     if given.graph is None:
         return pd.DataFrame(nodes, columns=NODE), pd.DataFrame(columns=EDGE)
-    row = given.graph.matrix()[offer].toarray().ravel()
+    row = variants.closeness(scorer)[offer].toarray().ravel()
     own: dict[int, float] = {}
     if evidence.neighbours is not None:
         shares = evidence.neighbours[0].cpu().numpy()[1 : 1 + len(events)]
@@ -81,7 +84,7 @@ def neighbourhood(
 
 
 def expanded(
-    given: Inputs,
+    scorer: FusedScorer,
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     products: Sequence[str],
@@ -91,7 +94,7 @@ def expanded(
     """A neighbourhood one hop further from each of these products in turn.
 
     Args:
-        given: of a trained network.
+        scorer: a trained network.
         nodes: of :func:`neighbourhood`, or of an earlier call.
         edges: the same.
         products: ids of products among the nodes; others are passed over.
@@ -100,13 +103,14 @@ def expanded(
 
     Returns:
         Nodes, new ones of kind ``further`` and one hop beyond all before; edges, new ones of kind
-        ``around`` (weight: the graph's normalised adjacency; customers: who have both).
+        ``around`` (weight: as of ``shared``; customers: who have both).
     """
+    given = scorer.given
     if given.graph is None:
         return nodes, edges
     table = given.catalogue.table
     ids, names = (table[c].to_numpy(dtype=object) for c in (PRODUCT, NAME))
-    matrix = given.graph.matrix()
+    matrix = variants.closeness(scorer)
     here = dict(zip(nodes["id"], nodes["hop"], strict=True))
     more_nodes, more_edges = nodes.values.tolist(), edges[EDGE].values.tolist()
     drawn = {frozenset((e[0], e[1])) for e in more_edges}

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
 from finrec.features import sequences
@@ -18,6 +19,7 @@ from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
 BATCH = 256  # variants scored at once
+_closeness: WeakKeyDictionary[nn.Module, tuple[Tensor, sparse.csr_matrix]] = WeakKeyDictionary()
 _vectors: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Tensor]] = WeakKeyDictionary()
 
 
@@ -52,6 +54,28 @@ def vectors(scorer: FusedScorer) -> Tensor:
             held = (state, network.products())
         _vectors[network] = held
     return held[1]
+
+
+def closeness(scorer: FusedScorer) -> sparse.csr_matrix:
+    """How near products are in the graph, [N, N]: row i is what product i takes of neighbours.
+
+    The coefficients of Eq. (12) where the graph network has attention, kept until a weight
+    changes; else its normalised adjacency.
+    """
+    graph = scorer.network.graph
+    assert graph is not None and scorer.given.graph is not None
+    table = vectors(scorer)  # so that a change of weights is noticed
+    held = _closeness.get(graph)
+    if held is not None and held[0] is table:
+        return held[1]
+    found = graph.coefficients(scorer.network.own_vectors())
+    if found is None:
+        matrix = scorer.given.graph.matrix()
+    else:
+        (neighbour, product), share = (part.cpu().numpy() for part in found)
+        matrix = sparse.csr_matrix((share, (product, neighbour)), (len(table), len(table)))
+    _closeness[graph] = (table, matrix)
+    return matrix
 
 
 def without(

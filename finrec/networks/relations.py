@@ -136,6 +136,27 @@ class ProductGraph(nn.Module):
             x = x + strength * spread
         return x
 
+    @torch.no_grad()
+    def coefficients(self, x: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Eq. (12): how much each product's node takes of each neighbour, mean over the layers.
+
+        Args:
+            x: what :meth:`forward` is given, float [N, D].
+
+        Returns:
+            Neighbour and product of each edge, int64 [2, E], every product itself among its
+            neighbours; and the coefficients, float [E], which add up to 1 for each product. None
+            for kinds without attention, whose weights are those of :meth:`matrix`.
+        """
+        if self.kind not in ("gat", "gatv2"):
+            return None
+        edges, shares = self.edges(), []
+        for convolution, strength in zip(self.convolutions, self.strength, strict=True):
+            out, (found, share) = convolution(x, edges, return_attention_weights=True)
+            shares.append(share[:, 0])
+            x = x + strength * F.elu(out)
+        return found, torch.stack(shares).mean(0)
+
     def _attend(self, x: Tensor) -> Tensor:
         edges = self.edges()
         if self.training and self.neighbours:

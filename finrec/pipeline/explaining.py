@@ -173,7 +173,7 @@ def further(
     """Nodes and edges of an explanation, a hop further from each of these products in turn."""
     recommender = _loaded(run)
     return neighbours.expanded(
-        recommender.scorer.given, found.nodes, found.edges, products, recommender.training, smallest
+        recommender.scorer, found.nodes, found.edges, products, recommender.training, smallest
     )
 
 

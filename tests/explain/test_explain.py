@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 from finrec import presets
 from finrec.explain import counterfactual, explanation, faithfulness, neighbours, variants
@@ -149,14 +150,14 @@ def test_a_neighbourhood_grows_hop_by_hop_and_counts_groups_only(fitted):
     ids = scorer.given.catalogue.ids
     one, allowed, product = offer(scorer, histories, int(np.argmax(histories.lengths)))
     found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
-    given, before = scorer.given, set(found.nodes["id"])
-    same = neighbours.expanded(given, found.nodes, found.edges, [], histories)
+    before = set(found.nodes["id"])
+    same = neighbours.expanded(scorer, found.nodes, found.edges, [], histories)
     assert same[0].equals(found.nodes) and len(same[1]) == len(found.edges)
     start = found.nodes.loc[found.nodes["kind"] == "own", "id"].tolist()
-    nodes, edges = neighbours.expanded(given, found.nodes, found.edges, start, histories, 3)
+    nodes, edges = neighbours.expanded(scorer, found.nodes, found.edges, start, histories, 3)
     new = edges[edges["kind"] == "around"]
     assert len(new) and set(new["source"]) <= set(start)
-    matrix = given.graph.matrix()
+    matrix = scorer.given.graph.matrix()
     index = {p: i for i, p in enumerate(ids)}
     sets = [set(histories.take([r]).products.tolist()) for r in range(len(histories))]
     for edge in new.to_dict("records"):
@@ -168,4 +169,42 @@ def test_a_neighbourhood_grows_hop_by_hop_and_counts_groups_only(fitted):
     assert (fresh["kind"] == "further").all() and (fresh["hop"] > found.nodes["hop"].max()).all()
     pairs = [frozenset(p) for p in zip(edges["source"], edges["target"], strict=True)]
     assert len(pairs) == len(set(pairs)), "no link is drawn twice"
-    assert neighbours.expanded(given, nodes, edges, ["nothing"], histories)[0].equals(nodes)
+    assert neighbours.expanded(scorer, nodes, edges, ["nothing"], histories)[0].equals(nodes)
+
+
+@pytest.mark.parametrize("kind", ["gat", "gatv2"])
+def test_every_hop_has_the_coefficients_of_attention(small_dataset, kind):
+    settings = presets.settings(
+        small_dataset.info, "small@0", "quick", parts="+gnn", device="cpu",
+        model={"width": 16, "graph_kind": kind}, train={"epochs": 2, "batch": 8},
+    )  # fmt: skip
+    cut = split(small_dataset)
+    given, histories = assemble.inputs(cut, "valid", settings)
+    scorer = fit.fit(given, histories, settings, None, epochs=2).scorer
+    found = variants.closeness(scorer)
+    assert found is variants.closeness(scorer)
+    assert np.asarray(found.sum(1)).ravel() == pytest.approx(1, abs=1e-5)
+    near = given.graph.matrix().toarray() > 0
+    np.fill_diagonal(near, True)
+    assert (near == (found.toarray() > 0)).all()
+    # By hand: the first layer's own output is what its coefficients make of its messages.
+    net = scorer.network.eval()
+    x = net.own_vectors().detach()
+    layer = net.graph.convolutions[0]
+    out, (edges, share) = layer(x, net.graph.edges(), return_attention_weights=True)
+    messages = (layer.lin if kind == "gat" else layer.lin_l)(x)
+    by_hand = torch.zeros_like(x).index_add(0, edges[1], share * messages[edges[0]]) + layer.bias
+    assert torch.allclose(out, by_hand, atol=1e-5)
+    seen = 0
+    for row in range(6):
+        one, allowed, product = offer(scorer, histories, row)
+        name = str(given.catalogue.ids[product])
+        told = explanation.explain(scorer, one, name, allowed, histories)
+        for edge in told.edges[told.edges["kind"].isin(["shared", "near"])].to_dict("records"):
+            neighbour = given.catalogue.position(edge["source"])
+            assert edge["weight"] == pytest.approx(found[product, neighbour])
+            seen += 1
+    assert seen
+    with torch.no_grad():
+        net.embedding.add_(0.5 * torch.randn_like(net.embedding))
+    assert variants.closeness(scorer) is not found, "other weights, other coefficients"
