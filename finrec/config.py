@@ -99,11 +99,19 @@ class ModelSettings(Frozen):
     graph_attributes: bool = Field(
         False, description="customers' attributes are nodes of the graph, too"
     )
+    graph_links: bool = Field(
+        True,
+        description="who is linked to a customer is a node of the graph, where data have links",
+    )
     graph_neighbours: int = Field(
         0, ge=0, description="neighbours of a product drawn in each step (GAT only); 0: about all"
     )
-    matching: Literal["dot", "mlp"] = Field(
-        "dot", description="match by dot product, or by it and a network over each pair"
+    matching: Literal["dot", "cosine", "mlp"] = Field(
+        "dot",
+        description="match by dot product, by cosine, or by dot product and a network over pairs",
+    )
+    sharpness: float = Field(
+        16.0, gt=0, le=100, description="what a cosine is multiplied by: one over the temperature"
     )
     regime: bool = Field(
         True, description="read rates, inflation and the like, where the data bring them (R2 only)"

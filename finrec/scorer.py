@@ -12,10 +12,24 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME, DataError
+from finrec.schema import (
+    ACQUIRED,
+    AMOUNT,
+    CUSTOMER,
+    DROPPED,
+    KIND,
+    ORDER,
+    PRODUCT,
+    SOURCE,
+    TARGET,
+    TIME,
+    WEIGHT,
+    DataError,
+)
 
 KINDS = ("acquired", "dropped", "rated", "traded", "other", "held")  # index = code in Cohort.kinds
 SECONDS_PER_DAY = 86_400
+MOST_LINKED = 64  # latest events of linked customers that are kept of each customer
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,28 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """What customers linked to each customer took, in order of time, end to end.
+
+    Args:
+        offsets: int64 [B + 1].
+        products: catalogue index, int64 [F].
+        times: seconds since 1970-01-01, int64 [F].
+        weights: of the link, float32 [F].
+    """
+
+    offsets: np.ndarray
+    products: np.ndarray
+    times: np.ndarray
+    weights: np.ndarray
+
+    def take(self, chosen: np.ndarray) -> Linked:
+        """Of the customers at these rows."""
+        offsets, events = _chosen(self.offsets, chosen)
+        return Linked(offsets, self.products[events], self.times[events], self.weights[events])
+
+
+@dataclass(frozen=True)
 class Cohort:
     """Customers with what was known of each at a moment: events in order and attributes.
 
@@ -70,6 +106,7 @@ class Cohort:
         amounts: float32 [E], NaN where unknown.
         asof: the moment of recommendation, seconds, int64 [B].
         profile: attributes, one row a customer [B rows]; NaN where unknown.
+        linked: of customers that these are linked to; None where no links are known.
     """
 
     ids: np.ndarray
@@ -80,6 +117,7 @@ class Cohort:
     amounts: np.ndarray
     asof: np.ndarray
     profile: pd.DataFrame
+    linked: Linked | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,9 +130,7 @@ class Cohort:
     def take(self, rows: np.ndarray | slice | Sequence[int]) -> Cohort:
         """The customers at these rows, in this order."""
         chosen = np.arange(len(self))[rows]
-        lengths = self.lengths[chosen]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        events = np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        offsets, events = _chosen(self.offsets, chosen)
         return Cohort(
             ids=self.ids[chosen],
             offsets=offsets,
@@ -104,6 +140,7 @@ class Cohort:
             amounts=self.amounts[events],
             asof=self.asof[chosen],
             profile=self.profile.iloc[chosen].reset_index(drop=True),
+            linked=None if self.linked is None else self.linked.take(chosen),
         )
 
     def rows(self) -> np.ndarray:
@@ -126,12 +163,20 @@ class Cohort:
         return mask
 
 
+def _chosen(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets and places of the events of these rows, int64."""
+    lengths = np.diff(offsets)[rows]
+    new = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return new, np.repeat(offsets[rows] - new[:-1], lengths) + np.arange(new[-1])
+
+
 def cohort(
     ids: Sequence[str] | np.ndarray,
     events: pd.DataFrame,
     customers: pd.DataFrame,
     catalogue: Catalogue,
     asof: np.ndarray | pd.Timestamp,
+    links: pd.DataFrame | None = None,
 ) -> Cohort:
     """Customers ``ids`` (in this order, unknown ones have no history) with the given events.
 
@@ -141,6 +186,8 @@ def cohort(
         customers: the customers table.
         catalogue: events of products outside it are left out.
         asof: one moment for all, or int64 seconds [B].
+        links: between customers, SOURCE, TARGET and WEIGHT; they count both ways. Events of who is
+            linked are looked up in ``events``, too.
     """
     index = pd.Index(np.asarray(ids, dtype=object))
     ours = events[events[CUSTOMER].isin(index)]
@@ -161,6 +208,32 @@ def cohort(
         amounts=ours[AMOUNT].to_numpy(dtype=np.float32),
         asof=when.astype(np.int64),
         profile=attributes,
+        linked=None if links is None or links.empty else _linked(index, events, catalogue, links),
+    )
+
+
+def _linked(
+    index: pd.Index, events: pd.DataFrame, catalogue: Catalogue, links: pd.DataFrame
+) -> Linked:
+    """The latest events of customers linked to those of the index."""
+    back = links[[TARGET, SOURCE, WEIGHT]].set_axis([SOURCE, TARGET, WEIGHT], axis=1)
+    ends = pd.concat([links[[SOURCE, TARGET, WEIGHT]], back])
+    ends = ends[ends[SOURCE].isin(index) & (ends[SOURCE] != ends[TARGET])]
+    ends = ends.sort_values(WEIGHT).drop_duplicates([SOURCE, TARGET], keep="last")
+    taken = events.loc[
+        events[CUSTOMER].isin(ends[TARGET]) & (events[KIND] != DROPPED), [CUSTOMER, TIME, PRODUCT]
+    ]
+    pairs = ends.merge(taken, left_on=TARGET, right_on=CUSTOMER)
+    product = catalogue.index(pairs[PRODUCT])
+    row, times = index.get_indexer(pd.Index(pairs[SOURCE])), seconds(pairs[TIME])
+    order = np.lexsort((product, times, row))
+    order = order[product[order] >= 0]
+    after = pd.Series(row[order]).groupby(row[order]).cumcount(ascending=False).to_numpy()
+    order = order[after < MOST_LINKED]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row[order], minlength=len(index)))])
+    weights = pairs[WEIGHT].to_numpy(dtype=np.float32)
+    return Linked(
+        offsets.astype(np.int64), product[order].astype(np.int64), times[order], weights[order]
     )
 
 

@@ -172,6 +172,7 @@ def leave_one_out(dataset: Dataset) -> Split:
             dataset.customers,
             catalogue,
             seconds(target[TIME]),
+            dataset.links,
         )
         cases = Cases(
             customers, np.arange(len(target) + 1), catalogue.index(target[PRODUCT]).astype(np.int64)
@@ -276,7 +277,7 @@ def _cases(
     pairs = pairs.drop_duplicates().sort_values(["row", "product"])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(pairs["row"], minlength=len(first)))])
     people = first[CUSTOMER].drop_duplicates()
-    distinct = cohort(people.to_numpy(), known, dataset.customers, catalogue, moment)
+    distinct = cohort(people.to_numpy(), known, dataset.customers, catalogue, moment, dataset.links)
     customers = distinct.take(pd.Index(people).get_indexer(pd.Index(first[CUSTOMER])))
     allowed = None
     if dataset.candidates is not None and unit == BASKET:

@@ -35,7 +35,8 @@ def neighbourhood(
     """Nodes and edges from the customer over products to the offer.
 
     Edges: ``has`` (customer to attribute nodes, where the graph has them, ``attributes`` being the
-    customer's; weight as next), ``acquired`` (customer to own products; weight: the coefficient of
+    customer's; weight as next), ``linked`` (to the node of linked customers, of whom nothing else
+    is told; weight as next), ``acquired`` (customer to own products; weight: the coefficient of
     the customer's node, Eq. (12)), ``shared`` (own product to the offer; weight: of
     :func:`finrec.explain.variants.closeness`, which is Eq. (12) again for GAT; customers: how many
     training customers have both, 0 when fewer than ``smallest``), ``near`` (the offer's strongest
@@ -76,6 +77,10 @@ def neighbourhood(
                 edges.append(
                     ["customer", f"attribute/{name}", "has", float(share), 0, "This customer"]
                 )
+    if evidence.of_linked is not None and float(evidence.of_linked.sum()) > 0:
+        share = float(evidence.of_linked[0, 0])
+        nodes.append(["linked", "Customers linked to this one", "linked", 1])
+        edges.append(["customer", "linked", "linked", share, 0, "This customer"])
     others = [p for p in np.argsort(-row)[: MOST_NEAR + len(own) + 1] if row[p] > 0]
     for product in [p for p in others if p not in own and p != offer][:MOST_NEAR]:
         nodes.append([ids[product], names[product], "near", 3])

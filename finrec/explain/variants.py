@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from finrec.features import sequences
 from finrec.features.sequences import Batch
-from finrec.networks.relations import CustomerNode
+from finrec.networks.relations import Around, CustomerNode
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
@@ -114,6 +114,7 @@ def without(
         customer.amounts[order],
         np.repeat(customer.asof, count),
         profile,
+        None if customer.linked is None else customer.linked.take(np.zeros(count, dtype=np.int64)),
     )
 
 
@@ -160,7 +161,7 @@ def _without_links(
             gone[row, 1:] = torch.isin(here[row], torch.tensor(products, device=here.device))
     whole = node.last
 
-    def last(own: Tensor, events: Tensor, real: Tensor, around: Tensor | None = None) -> Tensor:
+    def last(own: Tensor, events: Tensor, real: Tensor, around: Around | None = None) -> Tensor:
         return whole(own, events, real & ~gone, around)
 
     node.last = last  # type: ignore[method-assign, assignment]

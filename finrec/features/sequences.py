@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from finrec.features.profile import Profile
-from finrec.scorer import SECONDS_PER_DAY, Cohort
+from finrec.scorer import SECONDS_PER_DAY, Cohort, Linked
 
 GAP_EDGES = np.array([0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730])  # days; bucket 0: same day
 N_GAPS = len(GAP_EDGES) + 2  # last code: no earlier event
@@ -42,6 +42,9 @@ class Batch:
         asof_gap: int64 [B], bucket of days since the last event.
         days: int64 [B, T], day of the event.
         asof_day: int64 [B], day of the recommendation.
+        near: int64 [B, F], products taken by linked customers, 0 where padded.
+        near_days: int64 [B, F], when.
+        near_weights: float32 [B, F], of the link, 0 where padded.
     """
 
     products: Tensor
@@ -57,6 +60,9 @@ class Batch:
     asof_gap: Tensor
     days: Tensor
     asof_day: Tensor
+    near: Tensor
+    near_days: Tensor
+    near_weights: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -179,7 +185,27 @@ def batch(encoded: Encoded, rows: np.ndarray, length: int, baskets: bool = False
         asof_gap=torch.from_numpy(encoded.asof_gap[rows]),
         days=spread(customers.times // SECONDS_PER_DAY),
         asof_day=torch.from_numpy(customers.asof[rows] // SECONDS_PER_DAY),
+        **_near(customers.linked, rows),
     )
+
+
+def _near(linked: Linked | None, rows: np.ndarray) -> dict[str, Tensor]:
+    """What customers linked to these took, padded behind; F is 0 where no links are known."""
+    if linked is None:
+        none = torch.zeros(len(rows), 0, dtype=torch.int64)
+        return {"near": none, "near_days": none, "near_weights": none.float()}
+    some = linked.take(rows)
+    counts = np.diff(some.offsets)
+    real = np.arange(int(counts.max(initial=0))) < counts[:, None]
+    days = some.times // SECONDS_PER_DAY
+    found = {}
+    for name, values in (
+        ("near", some.products), ("near_days", days), ("near_weights", some.weights)
+    ):  # fmt: skip
+        out = np.zeros(real.shape, dtype=values.dtype)
+        out[real] = values
+        found[name] = torch.from_numpy(out)
+    return found
 
 
 def bucketed(

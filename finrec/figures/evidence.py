@@ -31,6 +31,7 @@ NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "offer": ("the offer", GREEN, "star", 24),
     "near": ("close to the offer", GREY, "circle-open", 13),
     "attribute": ("attribute", BLUE, "diamond-open", 14),
+    "linked": ("linked customers", ORANGE, "hexagon-open", 16),
     "group": ("group of other customers", ORANGE, "hexagon", 18),
     "further": ("a hop further", GREY, "circle-open-dot", 12),
 }
@@ -39,6 +40,7 @@ EDGE_WORDS = {
     "shared": "taken together by others",
     "near": "close in the graph",
     "has": "attribute of this customer",
+    "linked": "linked to this customer",
     "around": "close in the graph",
     "group": "customers who have both",
 }
@@ -169,7 +171,7 @@ def neighbourhood(nodes: pd.DataFrame, edges: pd.DataFrame, least: int = 300) ->
 
 def expandable(nodes: pd.DataFrame) -> dict[str, str]:
     """Names by id of the products drawn, from which one may go a hop further."""
-    products = nodes[~nodes["kind"].isin(["customer", "attribute", "group"])]
+    products = nodes[~nodes["kind"].isin(["customer", "attribute", "linked", "group"])]
     return dict(zip(products["id"], products["label"], strict=True))
 
 

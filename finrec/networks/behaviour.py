@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from finrec.config import ModelSettings
 from finrec.networks.attention import DecoderLayer, EncoderLayer, sinusoid
-from finrec.networks.context import MarketRegime
+from finrec.networks.context import MarketRegime, asked
 from finrec.networks.dropout import Dropout
 
 
@@ -100,11 +100,11 @@ class BehaviourTransformer(nn.Module):
         x = states + self.next
         # The moment asked about: of the event that follows, or of the recommendation.
         if self.gap is not None:
-            x = x + self.gap(_asked(batch.gaps, batch.asof_gap, batch.lengths))
+            x = x + self.gap(asked(batch.gaps, batch.asof_gap, batch.lengths))
         if self.month is not None:
-            x = x + self.month(_asked(batch.months, batch.asof_month, batch.lengths))
+            x = x + self.month(asked(batch.months, batch.asof_month, batch.lengths))
         if self.regime is not None:
-            x = x + self.regime(_asked(batch.days, batch.asof_day, batch.lengths))
+            x = x + self.regime(asked(batch.days, batch.asof_day, batch.lengths))
         return x
 
     def forward(self, start: Tensor, events: Tensor, batch) -> Tensor:
@@ -171,8 +171,3 @@ class BehaviourTransformer(nn.Module):
             x, share = layer.explain(x, memory)
             trail.decoder.append(share)
         return self.decoder_norm(x), trail
-
-
-def _asked(events: Tensor, now: Tensor, lengths: Tensor) -> Tensor:
-    """Codes [B, T] of events, with the code [B] of now after each customer's last, [B, T + 1]."""
-    return torch.cat([events, now[:, None]], 1).scatter(1, lengths[:, None], now[:, None])

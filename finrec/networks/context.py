@@ -1,4 +1,4 @@
-"""What stands around a customer: attribute nodes of the graph, and the state of the economy."""
+"""What stands around a customer: further nodes of the graph, and the state of the economy."""
 
 from __future__ import annotations
 
@@ -78,6 +78,42 @@ def _csr(rows: Tensor, columns: Tensor, values: Tensor, n_rows: int, n_columns: 
     counts = torch.bincount(rows, minlength=n_rows)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     return sparse_matrix(indptr, columns, values, n_columns)
+
+
+class LinkedCustomers(nn.Module):
+    """A node for the customers that a customer is linked to; Eq. (10) over what they took.
+
+    ``node = embedding + strength * gelu(mean of their products' vectors, W)``. At every moment
+    only what they took on days before it counts, the later and the firmer the link, the more;
+    where there is nothing yet, there is no node.
+
+    Shapes: a batch and products [N, D] -> vectors [B, T + 1, D], and where there is one [B, T + 1].
+
+    Args:
+        width: D.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.randn(width) * 0.02)
+        self.strength = nn.Parameter(torch.ones(()))
+        self.project = nn.Linear(width, width, bias=False)
+        nn.init.eye_(self.project.weight)
+
+    def forward(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
+        """The node at every moment; the one at token t is as it was before event t."""
+        days = asked(batch.days, batch.asof_day, batch.lengths)  # [B, T + 1]
+        age = (days[:, :, None] - batch.near_days[:, None]).float()  # [B, T + 1, F]
+        weight = batch.near_weights[:, None] * 0.5 ** (age / nodes.HALF_LIFE_DAYS).clamp(min=0)
+        weight = torch.where(age > 0, weight, 0.0)
+        total = weight.sum(-1)
+        mean = (weight / total[..., None].clamp(min=1e-9)) @ F.embedding(batch.near, products)
+        return self.embedding + self.strength * F.gelu(self.project(mean)), total > 0
+
+
+def asked(events: Tensor, now: Tensor, lengths: Tensor) -> Tensor:
+    """Values [B, T] of events, with the value [B] of now after each customer's last, [B, T + 1]."""
+    return torch.cat([events, now[:, None]], 1).scatter(1, lengths[:, None], now[:, None])
 
 
 class MarketRegime(nn.Module):

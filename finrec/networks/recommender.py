@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.behaviour import BehaviourTransformer, Trail
-from finrec.networks.context import AttributeGraph
+from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.matching import MatchingNetwork
-from finrec.networks.relations import CustomerNode, Hidden, ProductGraph
+from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.walks import PathTower
 
@@ -32,6 +32,7 @@ class Evidence:
         gates: by tower, float [B].
         neighbours: coefficients of the customer's node, [B, T + 1]; None without a graph.
         of_attributes: of its attribute nodes, [B, A]; A is 0 where there are none.
+        of_linked: of the node of linked customers, [B, L]; L is 0 where there is none.
     """
 
     scores: Tensor
@@ -40,10 +41,11 @@ class Evidence:
     gates: dict[str, Tensor]
     neighbours: Tensor | None
     of_attributes: Tensor | None = None
+    of_linked: Tensor | None = None
 
 
 class FusedRecommender(nn.Module):
-    """Customers and products in one vector space, matched by dot product plus a bias.
+    """Customers and products in one vector space, matched by dot product or cosine plus a bias.
 
     A product's vector is its embedding plus its attributes, plus its text (``text`` given), plus
     its neighbourhood in the graph (``graph`` given). A customer's vector is the state of the
@@ -64,6 +66,9 @@ class FusedRecommender(nn.Module):
             is text (Volkovs et al., 2017).
         attribute_graph: nodes of customers' attributes; only together with ``graph``.
         matching: adds a learned match to the dot product; None: the dot product alone.
+        linked: node of customers linked to a customer; only together with ``graph``.
+        sharpness: what cosines are multiplied by, where they are matched in place of dot
+            products; None: dot products.
     """
 
     known: Tensor
@@ -81,6 +86,8 @@ class FusedRecommender(nn.Module):
         id_dropout: float = 0.0,
         attribute_graph: AttributeGraph | None = None,
         matching: MatchingNetwork | None = None,
+        linked: LinkedCustomers | None = None,
+        sharpness: float | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -101,6 +108,8 @@ class FusedRecommender(nn.Module):
         self.id_dropout = id_dropout
         self.attribute_graph = attribute_graph
         self.matching = matching
+        self.linked = linked
+        self.sharpness = sharpness
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -134,14 +143,21 @@ class FusedRecommender(nn.Module):
         start = self.profile(batch.numbers, batch.categories)  # [B, D]
         return start, F.embedding(batch.products, products)  # [B, T, D]
 
-    def around(self, batch, products: Tensor) -> Tensor | None:
-        """Vectors of a batch's attribute nodes, [B, A, D]; None without them."""
-        if self.attribute_graph is None:
+    def around(self, batch, products: Tensor) -> Around | None:
+        """What a batch's customers are linked to besides their products; None without any."""
+        if self.attribute_graph is None and self.linked is None:
             return None
-        return self.attribute_graph.of(batch, products) * math.sqrt(products.shape[1])
+        scale = math.sqrt(products.shape[1])
+        attributes = products.new_zeros(len(batch.lengths), 0, products.shape[1])
+        if self.attribute_graph is not None:
+            attributes = self.attribute_graph.of(batch, products) * scale
+        if self.linked is None:
+            return Around(attributes)
+        linked, there = self.linked(batch, products)
+        return Around(attributes, linked * scale, there, batch.lengths)
 
     def towers(
-        self, start: Tensor, events: Tensor, sequence: Tensor, around: Tensor | None = None
+        self, start: Tensor, events: Tensor, sequence: Tensor, around: Around | None = None
     ) -> dict[str, Tensor]:
         """What is fused with the sequence: profile [B, T + 1, D], and with a graph the node.
 
@@ -157,9 +173,20 @@ class FusedRecommender(nn.Module):
             found["graph"] = self.node(start, events * scale, around)
         return found
 
+    def sides(self, customers: Tensor, products: Tensor) -> tuple[Tensor, Tensor]:
+        """Customer vectors [S, D] and product vectors [N, D] whose dot product is the match.
+
+        By cosine these are directions, the customers' of length ``sharpness``. A softmax over them
+        is that of Hou et al. (2022): no product is favoured by the length of its vector.
+        """
+        if self.sharpness is None:
+            return customers, products
+        return self.sharpness * F.normalize(customers, dim=-1), F.normalize(products, dim=-1)
+
     def match(self, customers: Tensor, products: Tensor, prior: Tensor) -> Tensor:
         """Scores [S, N] of customer vectors [S, D], product vectors [N, D] and their priors [N]."""
-        scores = torch.addmm(prior, customers, products.T)
+        left, right = self.sides(customers, products)
+        scores = torch.addmm(prior, left, right.T)
         return scores if self.matching is None else scores + self.matching(customers, products)
 
     def states(self, batch, products: Tensor) -> Tensor:
@@ -210,19 +237,25 @@ class FusedRecommender(nn.Module):
         towers = self.towers(start, events, sequence, around)
         gates = self.fusion.gates(sequence, towers)
         parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
-        contributions = {n: _last(part, batch.lengths) @ table.T for n, part in parts.items()}
+        whole = _last(self.fusion(sequence, towers), batch.lengths)
+        length = 1.0  # by which each part is divided, as the whole is
+        if self.sharpness is not None:
+            length = whole.norm(dim=-1, keepdim=True).clamp(min=1e-12) / self.sharpness
+        right = self.sides(whole, table)[1]
+        contributions = {
+            n: (_last(part, batch.lengths) / length) @ right.T for n, part in parts.items()
+        }
         if self.matching is not None:
-            whole = _last(self.fusion(sequence, towers), batch.lengths)
             contributions["matching"] = self.matching(whole, table)
         if self.repeats is not None:
             contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
         scores = self.prior() + sum(contributions.values())
-        neighbours, of_attributes = None, None
+        neighbours, of_attributes, of_linked = None, None, None
         if self.node is not None:
             scale = math.sqrt(sequence.shape[-1])
-            neighbours, of_attributes = self.node.coefficients(
+            neighbours, of_attributes, of_linked = self.node.coefficients(
                 start, events * scale, _seen(batch), around
             )
         return Evidence(
@@ -232,6 +265,7 @@ class FusedRecommender(nn.Module):
             {n: _last(g, batch.lengths)[:, 0] for n, g in gates.items()},
             neighbours,
             of_attributes,
+            of_linked,
         )
 
 

@@ -202,13 +202,30 @@ def sparse_matrix(
         return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a customer's node is linked to besides its own products.
+
+    Args:
+        attributes: nodes of attributes, float [B, A, D]; A may be 0.
+        linked: node of linked customers at every moment, float [B, T + 1, D]; None without.
+        there: where there is such a node, bool [B, T + 1].
+        now: moment after the last event, int64 [B].
+    """
+
+    attributes: Tensor
+    linked: Tensor | None = None
+    there: Tensor | None = None
+    now: Tensor | None = None
+
+
 class CustomerNode(nn.Module):
-    """A customer's node: attention over itself, its attributes and its products so far. Eq. (12).
+    """A customer's node: attention over itself, what is around it and its products. Eq. (12).
 
     Inductive and causal: the node at moment t has the products of events before t as neighbours,
     so that nobody's future is seen and a new customer needs no training.
 
-    Shapes: own [B, D], products [B, T, D], attribute nodes [B, A, D] or None -> [B, T + 1, D].
+    Shapes: own [B, D], products [B, T, D] -> [B, T + 1, D].
     """
 
     def __init__(self, width: int) -> None:
@@ -217,48 +234,70 @@ class CustomerNode(nn.Module):
         self.of_customer = nn.Parameter(torch.zeros(width))
         self.of_product = nn.Parameter(torch.zeros(width))
 
-    def _logits(
-        self, own: Tensor, products: Tensor, attributes: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        always = own[:, None] if attributes is None else torch.cat([own[:, None], attributes], 1)
-        nodes = self.project(torch.cat([always, products], 1))  # [B, 1 + A + T, D]
-        logits = nodes @ self.of_product + (nodes[:, :1] @ self.of_customer)  # [B, 1 + A + T]
-        return nodes, F.leaky_relu(logits, 0.2)
+    def _weighed(self, nodes: Tensor, own: Tensor) -> Tensor:
+        """Exponents of Eq. (12), between -20 and 20 so that no prefix sum loses its early terms.
 
-    def forward(self, own: Tensor, products: Tensor, attributes: Tensor | None = None) -> Tensor:
+        Args:
+            nodes: projected neighbours, [B, X, D].
+            own: the projected customer, [B, 1, D].
+        """
+        logits = F.leaky_relu(nodes @ self.of_product + own @ self.of_customer, 0.2)
+        return 20 * torch.tanh(logits / 20)
+
+    def _nodes(self, own: Tensor, products: Tensor, around: Around | None) -> Tensor:
+        """The customer, its attributes, its products, [B, 1 + A + T, D]."""
+        first = own[:, None]
+        always = first if around is None else torch.cat([first, around.attributes], 1)
+        return self.project(torch.cat([always, products], 1))
+
+    def forward(self, own: Tensor, products: Tensor, around: Around | None = None) -> Tensor:
         """Sums over prefixes, so all moments cost one pass."""
-        nodes, logits = self._logits(own, products, attributes)
-        # The range is bounded so that no prefix sum loses its early terms; explain does the same.
-        share = (20 * torch.tanh(logits / 20)).exp()[..., None]  # [B, T + 1, 1]
+        nodes = self._nodes(own, products, around)
+        share = self._weighed(nodes, nodes[:, :1]).exp()[..., None]  # [B, 1 + A + T, 1]
         first = nodes.shape[1] - products.shape[1] - 1  # attributes are known from the beginning
-        return F.elu((share * nodes).cumsum(1) / share.cumsum(1))[:, first:]
+        taken, total = (share * nodes).cumsum(1)[:, first:], share.cumsum(1)[:, first:]
+        if around is not None and around.linked is not None:
+            linked = self.project(around.linked)  # [B, T + 1, D]
+            more = self._weighed(linked, nodes[:, :1]).exp() * around.there
+            taken, total = taken + more[..., None] * linked, total + more[..., None]
+        return F.elu(taken / total)
 
     def _shares(
-        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None
+        self, own: Tensor, products: Tensor, real: Tensor, around: Around | None
     ) -> tuple[Tensor, Tensor]:
-        """Neighbours [B, 1 + A + T, D] and their coefficients after the last real event."""
-        nodes, logits = self._logits(own, products, attributes)
+        """Neighbours and their coefficients after the last real event.
+
+        Returns:
+            [B, 1 + A + T, D] and [B, 1 + A + T]; where customers are linked, one more at the end.
+        """
+        nodes = self._nodes(own, products, around)
+        customer = nodes[:, :1]
         always = nodes.shape[1] - products.shape[1]
         seen = torch.cat([real[:, :1].expand(-1, always), real[:, 1:]], 1)
-        bounded = 20 * torch.tanh(logits / 20)
-        return nodes, bounded.masked_fill(~seen, float("-inf")).softmax(1)
+        if around is not None and around.linked is not None:
+            row, now = torch.arange(len(real), device=real.device), around.now
+            nodes = torch.cat([nodes, self.project(around.linked[row, now])[:, None]], 1)
+            seen = torch.cat([seen, around.there[row, now][:, None]], 1)
+        return nodes, self._weighed(nodes, customer).masked_fill(~seen, float("-inf")).softmax(1)
 
     def last(
-        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
+        self, own: Tensor, products: Tensor, real: Tensor, around: Around | None = None
     ) -> Tensor:
         """The node after the last real event alone, [B, 1, D]; ``real`` is bool [B, T + 1]."""
-        nodes, share = self._shares(own, products, real, attributes)
+        nodes, share = self._shares(own, products, real, around)
         return F.elu(share[:, None] @ nodes)
 
     def coefficients(
-        self, own: Tensor, products: Tensor, real: Tensor, attributes: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, own: Tensor, products: Tensor, real: Tensor, around: Around | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Eq. (12) after the last real event.
 
         Returns:
-            [B, T + 1]: the customer itself, then each event; and [B, A]: each attribute node.
-            Together they add up to 1.
+            [B, T + 1]: the customer itself, then each event; [B, A]: each attribute node; [B, L]:
+            the node of linked customers, L being 0 or 1. Together they add up to 1.
         """
-        nodes, share = self._shares(own, products, real, attributes)
-        count = nodes.shape[1] - products.shape[1] - 1
-        return torch.cat([share[:, :1], share[:, count + 1 :]], 1), share[:, 1 : count + 1]
+        share = self._shares(own, products, real, around)[1]
+        count = 0 if around is None else around.attributes.shape[1]
+        end = 1 + count + products.shape[1]
+        own_and_events = torch.cat([share[:, :1], share[:, count + 1 : end]], 1)
+        return own_and_events, share[:, 1 : count + 1], share[:, end:]

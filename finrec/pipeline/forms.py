@@ -19,7 +19,7 @@ MODELS: dict[str, type[Frozen]] = {"model": ModelSettings, "train": TrainSetting
 GROUPS: dict[str, tuple[str, ...]] = {
     "Shape of the network": (
         "model.width", "model.layers", "model.decoder_layers", "model.heads", "model.inner",
-        "model.length", "model.dropout", "model.pre_norm", "model.matching",
+        "model.length", "model.dropout", "model.pre_norm", "model.matching", "model.sharpness",
     ),
     "Time and repeats": (
         "model.gaps", "model.repeats", "model.calendar", "model.regime", "train.baskets",
@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Texts": ("model.text_encoder", "model.text_layers", "model.id_dropout"),
     "Graph": (
-        "model.graph_kind", "model.graph_layers", "model.graph_attributes",
+        "model.graph_kind", "model.graph_layers", "model.graph_attributes", "model.graph_links",
         "model.graph_neighbours", "train.hide_own_edges",
     ),
     "Learning": (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from finrec.schema import CUSTOMER, NAME, PRODUCT, TIME, DataError, Dataset
+from finrec.schema import CUSTOMER, NAME, PRODUCT, SOURCE, TARGET, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
 from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
@@ -73,7 +73,9 @@ class Recommender:
         """Histories that the network learned from."""
         part = split(self.dataset, self.run.settings.protocol).test.train
         people = part[CUSTOMER].unique()
-        return cohort(people, part, self.dataset.customers, self.catalogue, part[TIME].max())
+        return cohort(
+            people, part, self.dataset.customers, self.catalogue, part[TIME].max(), self._links()
+        )
 
     def cohort(self, ids: Sequence[str]) -> Cohort:
         """Customers as known now: with all their events, at the next moment after the last.
@@ -93,11 +95,26 @@ class Recommender:
                     f"Customer {customer!r} is not in {self.snapshot.ref}; check the id or ingest "
                     "data that holds this customer."
                 )
-        return cohort(ids, events, customers, self.catalogue, self.now)
+        links = self._links(ids if len(ids) <= FEW else None)
+        return cohort(ids, events, customers, self.catalogue, self.now, links)
+
+    def _links(self, ids: Sequence[str] | None = None) -> pd.DataFrame | None:
+        """Links of these customers, or all; None where the network does not read them."""
+        if not self.scorer.given.links:
+            return None
+        if ids is None:
+            return self.dataset.links
+        asked = [list(map(str, ids))]
+        return self.snapshot.query(
+            "SELECT * FROM links WHERE source IN (SELECT unnest($1)) "
+            "OR target IN (SELECT unnest($1))", asked,
+        )  # fmt: skip
 
     def _looked_up(self, ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Events and attributes of a few customers, with the types that the tables have."""
-        asked = [list(map(str, ids))]
+        links = self._links(ids)
+        linked = set() if links is None else {*links[SOURCE], *links[TARGET]}
+        asked = [[*map(str, ids), *sorted(linked - set(ids))]]
         tables = []
         for name in ("events", "customers"):
             found = self.snapshot.query(

@@ -17,7 +17,7 @@ from finrec.features import nodes, profile, sequences, text
 from finrec.features import regime as regimes
 from finrec.features.profile import Profile
 from finrec.networks.behaviour import BehaviourTransformer, EventSizes
-from finrec.networks.context import AttributeGraph, MarketRegime
+from finrec.networks.context import AttributeGraph, LinkedCustomers, MarketRegime
 from finrec.networks.fusion import LivingTextTower, ProfileTower, TextTower
 from finrec.networks.language import TextTower as LanguageTower
 from finrec.networks.matching import MOST_PRODUCTS, MatchingNetwork
@@ -51,6 +51,7 @@ class Inputs:
             None where text vectors stay as they are.
         nodes: attribute nodes of the graph; None without.
         regime: state of the economy by day; None without.
+        links: whether linked customers are a node of the graph.
     """
 
     catalogue: Catalogue
@@ -63,6 +64,7 @@ class Inputs:
     encoder: tuple[LanguageTower, Tensor, Tensor] | None = None
     nodes: nodes.AttributeNodes | None = None
     regime: regimes.Regime | None = None
+    links: bool = False
 
 
 def inputs(
@@ -75,7 +77,8 @@ def inputs(
     with_text, with_graph = PARTS[settings.parts]
     part = split.fold(fold)
     known = part.train[CUSTOMER].unique()
-    histories = cohort(known, part.train, split.customers, split.catalogue, part.until)
+    linked = split.links if with_graph and settings.model.graph_links else None
+    histories = cohort(known, part.train, split.customers, split.catalogue, part.until, linked)
     texts, encoder = None, None
     if with_text:
         described = text.describe(split.catalogue.table)
@@ -103,6 +106,7 @@ def inputs(
         encoder,
         nodes.build(histories, people, n) if has_nodes else None,
         regimes.fit(split.regime, part.until) if settings.model.regime else None,
+        histories.linked is not None,
     )
     return given, histories
 
@@ -169,6 +173,8 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         shape.id_dropout,
         _attribute_graph(given, shape.width),
         _matching(given, shape),
+        LinkedCustomers(shape.width) if given.links else None,
+        shape.sharpness if shape.matching == "cosine" else None,
     )
 
 
@@ -195,12 +201,12 @@ def _attribute_graph(given: Inputs, width: int) -> AttributeGraph | None:
 
 
 def _matching(given: Inputs, shape: ModelSettings) -> MatchingNetwork | None:
-    if shape.matching == "dot":
+    if shape.matching != "mlp":
         return None
     if len(given.catalogue) > MOST_PRODUCTS:
         raise DataError(
             f"model.matching=mlp scores each pair by itself; with {len(given.catalogue):,} "
-            f"products (more than {MOST_PRODUCTS:,}) choose dot."
+            f"products (more than {MOST_PRODUCTS:,}) choose dot or cosine."
         )
     return MatchingNetwork(shape.width)
 

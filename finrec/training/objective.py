@@ -68,6 +68,7 @@ class Objective:
         how = (weights, train.smoothing, train.focal, added)
         if self.net.matching is not None:
             return softmax_of_scores(self.net.match(states, table, bias), targets, *how)
+        states, table = self.net.sides(states, table)
         if train.negatives:
             return sampled_softmax(states, table, bias, targets, train.negatives, *how)
         return softmax_over_catalogue(states, table, bias, targets, *how)

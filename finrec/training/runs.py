@@ -137,6 +137,7 @@ def write_inputs(folder: Path, given: Inputs) -> None:
             "products": given.products.to_json(),
             "relation": None if given.graph is None else given.graph.relation,
             "regime": [] if given.regime is None else list(given.regime.names),
+            "links": given.links,
         },
     )
     arrays: dict[str, np.ndarray] = {"known": given.known}
@@ -193,6 +194,7 @@ def read_inputs(folder: Path) -> Inputs:
             arrays["known"].numpy() if "known" in arrays else np.ones(len(table), dtype=bool),
             nodes=nodes,
             regime=regime,
+            links=bool(stored.get("links", False)),
         )
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error

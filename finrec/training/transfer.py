@@ -130,4 +130,5 @@ def _fill_in(net: FusedRecommender, batch: sequences.Batch, mask: Tensor) -> Ten
     states = net.behaviour.both_ways(start, events, batch)[:, 1:][hidden]
     place = net.known.cumsum(0) - 1  # hidden events are of known products
     targets = place[batch.products[hidden]]
-    return softmax_over_catalogue(states, products[net.known], net.bias[net.known], targets)
+    left, right = net.sides(states, products[net.known])
+    return softmax_over_catalogue(left, right, net.bias[net.known], targets)

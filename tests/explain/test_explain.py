@@ -111,7 +111,8 @@ def test_other_customers_appear_only_as_groups_of_ten_or_more(fitted):
         one, allowed, product = offer(scorer, histories, row)
         found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
         counts |= set(found.edges["customers"])
-        assert set(found.nodes["kind"]) <= {"customer", "own", "offer", "near"}
+        assert set(found.nodes["kind"]) <= {"customer", "own", "offer", "near", "linked"}
+        assert (found.edges.loc[found.edges["kind"] == "linked", "customers"] == 0).all()
     assert all(c == 0 or c >= neighbours.SMALLEST_GROUP for c in counts)
 
 

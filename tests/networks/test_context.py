@@ -11,11 +11,12 @@ import torch
 
 from finrec.explain.single import one_offer
 from finrec.features import nodes, profile, regime, sequences
-from finrec.networks.context import MarketRegime
+from finrec.networks.context import LinkedCustomers, MarketRegime
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import drawn
 from finrec.presets import settings
-from finrec.schema import TIME, DataError
+from finrec.schema import SOURCE, TARGET, TIME, DataError
+from finrec.scorer import KINDS, MOST_LINKED
 from finrec.split import split
 from finrec.training import assemble, fit, runs
 
@@ -27,8 +28,8 @@ def economy(start: str = "2022-01-01", days: int = 1500) -> pd.DataFrame:
     return pd.DataFrame({TIME: time, "short_rate": values[:, 0], "vix": values[:, 1]})
 
 
-@pytest.fixture
-def whole(small_dataset, monkeypatch):
+@pytest.fixture(params=["mlp", "cosine"])
+def whole(small_dataset, monkeypatch, request):
     """Settings, inputs, histories and split with every optional input switched on."""
     monkeypatch.setattr(
         assemble.text, "encode", lambda texts, *_, **__: np.ones((len(texts), 16), np.float32)
@@ -37,7 +38,7 @@ def whole(small_dataset, monkeypatch):
     dataset = replace(small_dataset, extra={"regime": economy()})
     chosen = settings(
         dataset.info, "small@0", "quick",
-        model={"width": 16, "length": 20, "graph_attributes": True, "matching": "mlp"},
+        model={"width": 16, "length": 20, "graph_attributes": True, "matching": request.param},
         train={"epochs": 2, "batch": 16},
     )  # fmt: skip
     cut = split(dataset)
@@ -99,9 +100,16 @@ def test_everything_on_explains_what_it_scores(whole):
     with torch.no_grad():
         scores, evidence = network(batch), network.explain(batch)
     torch.testing.assert_close(evidence.scores, scores)
-    assert "matching" in evidence.contributions
+    assert ("matching" in evidence.contributions) == (chosen.model.matching == "mlp")
+    bound = chosen.model.sharpness + 1e-3
+    direct = scores - network.prior() - sum(
+        evidence.contributions.get(n, 0) for n in ("repeats", "paths", "matching")
+    )  # fmt: skip
+    assert chosen.model.matching == "mlp" or direct.abs().max() <= bound
     torch.testing.assert_close(sum(evidence.contributions.values()) + network.prior(), scores)
     shares = evidence.neighbours.sum(1) + evidence.of_attributes.sum(1)
+    assert (evidence.of_linked > 0).any() and (evidence.of_linked == 0).any()
+    shares = shares + evidence.of_linked.sum(1)
     torch.testing.assert_close(shares, torch.ones(10))
     alone = one_offer(assemble.FusedScorer(network, given, 20), 3).of(histories.take(range(10)))
     np.testing.assert_allclose(alone, scores[:, 3].numpy(), rtol=1e-4, atol=1e-5)
@@ -112,7 +120,8 @@ def test_everything_on_learns_and_is_the_same_after_saving(whole, home):
     done = fit.fit(given, histories, chosen, validate=None, epochs=2)
     assert done.curve[1]["loss"] < done.curve[0]["loss"]
     network = done.scorer.network
-    for name in ("attribute_graph.embedding", "matching.out", "behaviour.regime.project.weight"):
+    names = ["attribute_graph.embedding", "linked.embedding", "behaviour.regime.project.weight"]
+    for name in names + (["matching.out"] if chosen.model.matching == "mlp" else []):
         assert network.get_parameter(name).abs().sum() > 0
     kept = runs.write("whole", done.scorer, chosen, {}, {})
     np.testing.assert_array_equal(kept.scorer().score(histories), done.scorer.score(histories))
@@ -129,9 +138,9 @@ def test_an_attribute_reaches_the_score_of_a_customer_without_events(whole):
     )  # fmt: skip
     batch = sequences.batch(sequences.encode(new, given.customers), np.arange(2), 20)
     with torch.no_grad():
-        before = network.around(batch, network.products())
+        before = network.around(batch, network.products()).attributes
         network.embedding.add_(torch.randn_like(network.embedding))
-        after = network.around(batch, network.products())
+        after = network.around(batch, network.products()).attributes
     assert before.shape[1] == len(given.nodes.starts)
     assert not torch.allclose(before, after)  # through what holders of the attribute took
 
@@ -197,8 +206,9 @@ def test_matching_by_hand_in_parts_and_with_gradient(monkeypatch):
 def test_a_large_catalogue_is_not_matched_pair_by_pair(whole, monkeypatch):
     chosen, given, _, _ = whole
     monkeypatch.setattr(assemble, "MOST_PRODUCTS", 3)
-    with pytest.raises(DataError, match="choose dot"):
-        assemble.network(given, chosen)
+    pairs = chosen.model_copy(update={"model": chosen.model.model_copy(update={"matching": "mlp"})})
+    with pytest.raises(DataError, match="choose dot or cosine"):
+        assemble.network(given, pairs)
 
 
 def test_drawn_neighbours_are_few_and_the_heavier_the_likelier():
@@ -214,3 +224,57 @@ def test_drawn_neighbours_are_few_and_the_heavier_the_likelier():
     assert often[3] > 1.5 * often[:3].max()
     assert often[4] == 400
     assert drawn(indptr, weights, 9).tolist() == list(range(8))
+
+
+def test_linked_customers_count_by_what_they_took_on_days_before(whole):
+    _, given, histories, _ = whole
+    torch.manual_seed(0)
+    linked = LinkedCustomers(4)
+    products = torch.randn(len(given.catalogue), 4)
+    encoded = sequences.encode(histories, given.customers)
+    rows = np.arange(len(histories))
+    batch = sequences.batch(encoded, rows, 20)
+    vectors, there = linked(batch, products)
+    checked = 0
+    for row in rows:
+        theirs = slice(*histories.linked.offsets[row : row + 2])
+        days = histories.linked.times[theirs] // 86_400
+        weights, own = histories.linked.weights[theirs], histories.linked.products[theirs]
+        asked = [*batch.days[row, : batch.lengths[row]].tolist(), int(batch.asof_day[row])]
+        for moment, day in enumerate(asked):
+            before = days < day
+            assert there[row, moment] == before.any()
+            if not before.any():
+                continue
+            w = weights[before] * 0.5 ** ((day - days[before]) / nodes.HALF_LIFE_DAYS)
+            mean = torch.from_numpy(w / w.sum()).float() @ products[own[before]]
+            expected = linked.embedding + torch.nn.functional.gelu(mean)
+            torch.testing.assert_close(vectors[row, moment], expected)
+            checked += 1
+    assert checked > 10
+
+
+def test_links_work_both_ways_and_never_to_oneself(small_dataset):
+    cut = split(small_dataset)
+    chosen = settings(small_dataset.info, "small@0", "quick", parts="+gnn")
+    given, histories = assemble.inputs(cut, "valid", chosen)
+    assert given.links
+    at = {c: i for i, c in enumerate(histories.ids)}
+    pairs = {frozenset(p) for p in zip(cut.links[SOURCE], cut.links[TARGET], strict=True)}
+    for customer, row in at.items():
+        linked = {c for p in pairs if customer in p and len(p) == 2 for c in p - {customer}}
+        theirs = slice(*histories.linked.offsets[row : row + 2])
+        expected = sorted(
+            (t, p) for c in linked & set(at)
+            for p, t, k in zip(
+                *(getattr(histories.take([at[c]]), n) for n in ("products", "times", "kinds")),
+                strict=True,
+            ) if KINDS[k] != "dropped"
+        )  # fmt: skip
+        found = zip(histories.linked.times[theirs], histories.linked.products[theirs], strict=True)
+        assert list(found) == expected[-MOST_LINKED:]
+    off = settings(
+        small_dataset.info, "small@0", "quick", parts="+gnn", model={"graph_links": False}
+    )
+    given, histories = assemble.inputs(cut, "valid", off)
+    assert not given.links and histories.linked is None

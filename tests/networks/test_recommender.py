@@ -10,7 +10,7 @@ from torch_geometric.nn import GCNConv
 from finrec.config import PARTS
 from finrec.features import graph as graphs
 from finrec.features import sequences
-from finrec.networks.relations import CustomerNode, ProductGraph
+from finrec.networks.relations import Around, CustomerNode, ProductGraph
 from finrec.presets import settings
 from finrec.split import split
 from finrec.training import assemble
@@ -199,7 +199,7 @@ def test_eq_12_customer_node_matches_the_formula_at_every_moment():
         expected = torch.nn.functional.elu((share[:, None] * neighbours).sum(0))
         torch.testing.assert_close(out[0, moment], expected, atol=2e-2, rtol=2e-2)
     real = torch.ones(1, 5, dtype=torch.bool)
-    shares, _ = node.coefficients(own, products, real)
+    shares, _, _ = node.coefficients(own, products, real)
     torch.testing.assert_close(shares[0], share, atol=2e-2, rtol=2e-2)
 
 
@@ -209,13 +209,13 @@ def test_customer_node_has_its_attributes_at_every_moment():
     torch.nn.init.normal_(node.of_customer)
     torch.nn.init.normal_(node.of_product)
     own, attributes, products = torch.randn(1, 6), torch.randn(1, 2, 6), torch.randn(1, 4, 6)
-    out = node(own, products, attributes)
+    out = node(own, products, Around(attributes))
     assert out.shape == (1, 5, 6)
     for moment in range(5):
         alone = node(own, torch.cat([attributes, products[:, :moment]], 1))[0, -1]
         torch.testing.assert_close(out[0, moment], alone)
     real = torch.tensor([[True, True, True, False, False]])
-    of_events, of_attributes = node.coefficients(own, products, real, attributes)
+    of_events, of_attributes, _ = node.coefficients(own, products, real, Around(attributes))
     assert of_events.shape == (1, 5) and of_attributes.shape == (1, 2)
     assert (of_events[0, 3:] == 0).all() and (of_attributes > 0).all()
     torch.testing.assert_close(of_events.sum() + of_attributes.sum(), torch.tensor(1.0))
