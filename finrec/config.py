@@ -106,12 +106,16 @@ class ModelSettings(Frozen):
     graph_neighbours: int = Field(
         0, ge=0, description="neighbours of a product drawn in each step (GAT only); 0: about all"
     )
-    matching: Literal["dot", "cosine", "mlp"] = Field(
-        "dot",
-        description="match by dot product, by cosine, or by dot product and a network over pairs",
+    matching: Literal["auto", "dot", "cosine", "mlp"] = Field(
+        "auto",
+        description="match by dot product, by cosine, or by dot product and a network over pairs; "
+        "auto: by cosine where products are many",
     )
     sharpness: float = Field(
         16.0, gt=0, le=100, description="what a cosine is multiplied by: one over the temperature"
+    )
+    timing: bool = Field(
+        True, description="foretell when a customer takes anything at all, as a second task (R2)"
     )
     regime: bool = Field(
         True, description="read rates, inflation and the like, where the data bring them (R2 only)"
@@ -155,6 +159,9 @@ class TrainSettings(Frozen):
         description="passes of masked-event modelling before; None: some where +tl has no texts",
     )
     start_from: str = Field("", description="run whose Transformer layers this one begins with")
+    timing: float = Field(
+        0.1, ge=0, le=10, description="weight of the second task: when anything is taken at all"
+    )
     average: float = Field(
         0.0,
         ge=0,

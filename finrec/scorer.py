@@ -28,6 +28,7 @@ from finrec.schema import (
 )
 
 KINDS = ("acquired", "dropped", "rated", "traded", "other", "held")  # index = code in Cohort.kinds
+TAKEN = tuple(KINDS.index(k) for k in ("acquired", "rated", "traded", "other"))
 SECONDS_PER_DAY = 86_400
 MOST_LINKED = 64  # latest events of linked customers that are kept of each customer
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from finrec.evaluation import beyond, levelling, metrics, ownership, pointwise
+from finrec.evaluation import beyond, levelling, metrics, ownership, pointwise, timing
 from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
@@ -133,6 +133,7 @@ def evaluate(
     info: DatasetInfo,
     references: Mapping[str, Scorer],
     seed: int = 0,
+    timed: Mapping[str, timing.Rival] | None = None,
 ) -> Evaluation:
     """Metrics by protocol on the test cases, beside simple methods that they must beat.
 
@@ -142,6 +143,7 @@ def evaluate(
         info: list lengths.
         references: simple methods by name, fitted on the test fold's training part.
         seed: of the negatives of protocol P.
+        timed: for a scorer that also says whether anything is taken: simpler ways to say so.
     """
     logger.info("Reading the test cases of %s, protocol %s.", info.name, split.protocol)
     test_pairs = pointwise.Collector(_counts(split, "test"), seed + 1)
@@ -165,6 +167,10 @@ def evaluate(
     }
     held = ownership.evaluate(scorer_for, split, seed)
     optional = {"levelling": level.measured(), "O": held}
+    if timed is not None:
+        optional["T"] = timing.evaluate(
+            cast("Callable[[FoldName], timing.Timed]", scorer_for), split, timed, seed
+        )
     found |= {name: block for name, block in optional.items() if block}
     codes = pd.factorize(split.test.cases.customers.ids)[0]
     return Evaluation(

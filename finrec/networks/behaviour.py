@@ -115,10 +115,17 @@ class BehaviourTransformer(nn.Module):
             events: product vectors of the events, float [B, T, D].
             batch: :class:`finrec.features.sequences.Batch`.
         """
+        return self.answers(self.memory(start, events, batch), batch)
+
+    def memory(self, start: Tensor, events: Tensor, batch) -> Tensor:
+        """The encoder's states [B, T + 1, D]; at token t + 1 what is known right after event t."""
         x = self._tokens(start, events, batch)
         for layer in self.encoder:
             x = layer(x)
-        memory = self.encoder_norm(x)
+        return self.encoder_norm(x)
+
+    def answers(self, memory: Tensor, batch) -> Tensor:
+        """What the decoder makes of the encoder's states: the states of :meth:`forward`."""
         if not self.decoder:
             return memory
         x = self._queries(memory, batch)

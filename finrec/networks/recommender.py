@@ -18,6 +18,7 @@ from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
+from finrec.networks.timing import TimingHead
 from finrec.networks.walks import PathTower
 
 
@@ -69,6 +70,7 @@ class FusedRecommender(nn.Module):
         linked: node of customers linked to a customer; only together with ``graph``.
         sharpness: what cosines are multiplied by, where they are matched in place of dot
             products; None: dot products.
+        timing: when anything is taken at all; None where that is not foretold.
     """
 
     known: Tensor
@@ -88,6 +90,7 @@ class FusedRecommender(nn.Module):
         matching: MatchingNetwork | None = None,
         linked: LinkedCustomers | None = None,
         sharpness: float | None = None,
+        timing: TimingHead | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -110,6 +113,7 @@ class FusedRecommender(nn.Module):
         self.matching = matching
         self.linked = linked
         self.sharpness = sharpness
+        self.timing = timing
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -191,10 +195,15 @@ class FusedRecommender(nn.Module):
 
     def states(self, batch, products: Tensor) -> Tensor:
         """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
+        return self.moments(batch, products)[0]
+
+    def moments(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
+        """:meth:`states`, and what the encoder knew right after each event, [B, T + 1, D] each."""
         start, events = self._inputs(batch, products)
-        sequence = self.behaviour(start, events, batch)
+        memory = self.behaviour.memory(start, events, batch)
+        sequence = self.behaviour.answers(memory, batch)
         around = self.around(batch, products)
-        return self.fusion(sequence, self.towers(start, events, sequence, around))
+        return self.fusion(sequence, self.towers(start, events, sequence, around)), memory
 
     def customers(self, batch, products: Tensor) -> Tensor:
         """Customer vectors now, after all their events, [B, D]; the last of :meth:`states`."""
@@ -221,6 +230,29 @@ class FusedRecommender(nn.Module):
             return None
         past = own_past(batch, self.repeats.edges, asked=True)
         return past.rows, past.products, self.repeats(products, past)
+
+    def chance(self, batch, products: Tensor, window: float, intensity: float) -> Tensor:
+        """Chance that each customer takes anything within so many days, [B].
+
+        NaN for customers without events, of whom no wait is known.
+
+        Args:
+            batch: B customers.
+            products: from :meth:`products`.
+            window: days from now.
+            intensity: calibration of the hazards.
+        """
+        if self.timing is None:
+            raise ValueError("This network was not taught when customers take anything.")
+        start, events = self._inputs(batch, products)
+        memory = _last(self.behaviour.memory(start, events, batch), batch.lengths)
+        known = batch.lengths > 0
+        rows = torch.arange(len(known), device=known.device)[known]
+        day = batch.days[rows, batch.lengths[known] - 1]
+        since = (batch.asof_day[known] - day).clamp(min=0).float()
+        out = memory.new_full((len(known),), float("nan"))
+        out[known] = self.timing.chance(self.timing(memory[known]), since, window, intensity)
+        return out
 
     def _repeated(self, batch, products: Tensor) -> Tensor:
         """What the own past adds to every score now, [B, N]."""

@@ -20,7 +20,9 @@ from finrec.config import RunSettings
 from finrec.evaluation import protocols
 from finrec.pipeline import best_offers, code
 from finrec.pipeline import foretold as foretelling
+from finrec.scorer import Cohort
 from finrec.serving.recommender import offerable
+from finrec.serving.worth import Activity
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
 from finrec.training import assemble, calibrate, fit, jobs, paths
@@ -147,15 +149,25 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         "popularity": Popularity().fit(parts.test, parts),
         "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
     }
-    measured = protocols.evaluate(lambda fold: scorers[fold], parts, snapshot.info, references)
+    timed = {"counted": counted} if final.scorer.network.timing is not None else None
+    measured = protocols.evaluate(
+        lambda fold: scorers[fold], parts, snapshot.info, references, timed=timed
+    )
     provenance = _provenance(snapshot, settings, chosen, final, scale)
     provenance |= {"paths": weighed, "best_offers": vars(best)}
+    if "T" in measured.metrics:
+        provenance["intensity"] = measured.metrics["T"]["intensity"]
     tell({"event": "done", "message": f"Done: {run}."})
     log = jobs.folder(run) / "log.jsonl"
     return run_store.write(
         run, final.scorer, settings, measured.metrics, provenance, log, measured.per_case,
         foretold.tensors(),
     )  # fmt: skip
+
+
+def counted(customers: Cohort, window: float) -> np.ndarray:
+    """Chance that anything is taken, by how often customers alike did in the window before."""
+    return Activity.fit(customers, max(1, round(window))).chance(customers)
 
 
 def _temperature(scorer: FusedScorer, parts: Split, most: int = 2000) -> float:

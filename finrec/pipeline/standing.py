@@ -81,10 +81,10 @@ def stand(
     scores = recommender.scorer.score(people)
     probability = calibrate.probabilities(scores, may, recommender.run.provenance["temperature"])
     active = activity(recommender, chosen.value.window_days)
-    take_up = probability * active.chance(people)[:, None]
+    take_up = probability * anything(recommender, people, chosen.value.window_days)[:, None]
     value = _worth(recommender, people, take_up, chosen, past)
     found = gate(chosen, people, recommender.catalogue, past, may)
-    caveat = "" if active.measured else UNMEASURED
+    caveat = "" if active.measured or taught(recommender) else UNMEASURED
     return Standing(people, scores, probability, take_up, value, found, chosen, caveat)
 
 
@@ -138,6 +138,25 @@ def activity(recommender: Recommender, window: int) -> Activity:
             everybody = everybody[np.sort(drawn)]
         _activity[key] = Activity.fit(recommender.cohort(list(everybody)), window)
     return _activity[key]
+
+
+def anything(recommender: Recommender, people: Cohort, window: int) -> np.ndarray:
+    """Chance that each customer takes anything within so many days, float64 [B].
+
+    The network's own, where it was taught and calibrated on validation; for customers without
+    events, and for other networks, what customers alike did (:class:`Activity`).
+    """
+    found = activity(recommender, window).chance(people)
+    if not taught(recommender):
+        return found
+    told = recommender.scorer.chance(people, window, recommender.run.provenance["intensity"])
+    return np.where(np.isnan(told), found, told)
+
+
+def taught(recommender: Recommender) -> bool:
+    """Whether the network says how likely anything is taken, and was calibrated in that."""
+    known = recommender.scorer.network.timing is not None
+    return known and "intensity" in recommender.run.provenance
 
 
 def _worth(

@@ -96,7 +96,7 @@ def _maturing(
     held = last[last[KIND] != DROPPED]
     if matures is not None:
         held = held[[p in matures for p in held[PRODUCT]]]
-    runs = held[PRODUCT].map(months)
+    runs = held[PRODUCT].map(months).astype("float64")  # of nobody, it would be text
     ends = held[TIME] + runs * MONTH
     soon = (runs > 0) & (ends >= asof) & (ends <= asof + pd.Timedelta(days=ahead))
     found = held[soon].assign(date=ends[soon].dt.normalize())

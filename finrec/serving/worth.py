@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finrec.scorer import KINDS, SECONDS_PER_DAY, Cohort
+from finrec.scorer import SECONDS_PER_DAY, TAKEN, Cohort
 
 RECENCY = (30, 90, 180, 365, 730)  # days since the last acquisition, upper ends of bins
 FREQUENCY = (0, 1, 2, 4)  # acquisitions within the last two years, upper ends of bins
 PRIOR = 20.0  # customers that the overall rate counts for in each bin
-TAKEN = [KINDS.index(k) for k in ("acquired", "rated", "traded", "other")]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from torch import Tensor
 from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
-from finrec.scorer import Cohort
+from finrec.networks.timing import waits
+from finrec.scorer import TAKEN, Cohort
 from finrec.training import balance
 from finrec.training.assemble import Inputs, hidden_edges
 from finrec.training.losses import sampled_softmax, softmax_of_scores, softmax_over_catalogue
@@ -49,7 +50,8 @@ class Objective:
             hidden = hidden_edges(self.given, self.histories, rows, self.device)
         products = self.net.products(hidden)
         real = batch.real()  # [B, T]
-        states = self.net.states(batch, products)
+        states, memory = self.net.moments(batch, products)
+        second = self._timing(batch, memory)
         if baskets:
             asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
             states = states.gather(1, asked)[real]  # [S, D]
@@ -67,11 +69,21 @@ class Objective:
                 added = (added[0], self.place[added[1]], added[2])
         how = (weights, train.smoothing, train.focal, added)
         if self.net.matching is not None:
-            return softmax_of_scores(self.net.match(states, table, bias), targets, *how)
+            scores = self.net.match(states, table, bias)
+            return softmax_of_scores(scores, targets, *how) + second
         states, table = self.net.sides(states, table)
         if train.negatives:
-            return sampled_softmax(states, table, bias, targets, train.negatives, *how)
-        return softmax_over_catalogue(states, table, bias, targets, *how)
+            return sampled_softmax(states, table, bias, targets, train.negatives, *how) + second
+        return softmax_over_catalogue(states, table, bias, targets, *how) + second
+
+    def _timing(self, batch: sequences.Batch, memory: Tensor) -> Tensor | float:
+        """Weighted loss of the second task; 0 where there is none."""
+        head = self.net.timing
+        if head is None or not self.settings.train.timing:
+            return 0.0
+        last, days, ended = waits(batch, torch.tensor(TAKEN, device=self.device))
+        found: Tensor = head.loss(head(memory[:, 1:][last]), days, ended)
+        return self.settings.train.timing * found
 
     def _weights(self, rows: np.ndarray, targets: Tensor) -> Tensor | None:
         """Weight of each target, float [S]; None when all count the same."""

@@ -211,6 +211,8 @@ def read(folder: Path) -> Run:
         if isinstance(stored.get("model"), dict):  # a run from before gaps were a choice of its own
             stored["model"].setdefault("gaps", stored["model"].get("calendar", False))
             stored["model"].setdefault("repeats", False)
+            stored["model"].setdefault("matching", "dot")
+            stored["model"].setdefault("timing", False)
         settings = RunSettings(**stored)
     except (ValidationError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
