@@ -45,8 +45,8 @@ class SASRec(NextEvent):
 
     def __init__(
         self,
-        epochs: int = 12,
-        dropout: float = 0.4,
+        epochs: int = 18,
+        dropout: float = 0.5,
         rate: float = 1e-3,
         width: int = 128,
         layers: int = 2,

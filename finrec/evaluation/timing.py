@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from finrec.evaluation import calibration
 from finrec.schema import CUSTOMER, KIND, TIME
 from finrec.scorer import KINDS, TAKEN, Cohort, cohort
-from finrec.split import Fold, FoldName, Split, next_moment
+from finrec.split import Fold, FoldName, Split
 
 MOST_CUSTOMERS = 50_000
 FEWEST = 30  # of those who took something, and of those who did not, that a figure needs
@@ -44,7 +44,9 @@ def evaluate(
     """Figures over customers with a past, beside simpler ways to say the same.
 
     The calibration (``intensity``, one number by which cumulative hazards are multiplied) has the
-    least log-loss on the validation period.
+    least log-loss on the validation period. ``best_on_validation`` says who had the least log-loss
+    there: the scorer (``network``) or a rival, of which ``constant`` is the validation period's
+    own rate for everybody, scaled to the days asked about.
 
     Args:
         scorer_for: the scorer fitted for a fold.
@@ -61,11 +63,16 @@ def evaluate(
     people, window, truth = _period(split, split.valid, split.test.until, seed)
     if min(truth.sum(), (~truth).sum()) < FEWEST:
         return None
-    intensity = calibrated(scorer_for("valid"), people, window, truth)
+    scorer, days, stays = scorer_for("valid"), window, float(1 - truth.mean())
+    intensity = calibrated(scorer, people, window, truth)
+    rivals = {"constant": lambda c, w: np.full(len(c), 1 - stays ** (w / days)), **rivals}
+    told = {"network": scorer.chance(people, window, intensity)}
+    told |= {name: rival(people, window) for name, rival in rivals.items()}
+    best = min(told, key=lambda name: calibration.log_loss(truth, told[name]))
     people, window, truth = _period(split, split.test, None, seed)
     if min(truth.sum(), (~truth).sum()) < FEWEST:
         return None
-    told = scorer_for("test").chance(people, window, intensity)
+    chance = scorer_for("test").chance(people, window, intensity)
     return {
         "description": (
             f"Took anything within {window:.0f} days, over {len(truth):,} customers with a past."
@@ -74,7 +81,8 @@ def evaluate(
         "customers": len(truth),
         "prevalence": float(truth.mean()),
         "intensity": intensity,
-        **_figures(truth, told),
+        "best_on_validation": best,
+        **_figures(truth, chance),
         "rivals": {name: _figures(truth, rival(people, window)) for name, rival in rivals.items()},
     }
 
@@ -95,7 +103,7 @@ def _period(
 ) -> tuple[Cohort, float, np.ndarray]:
     """Customers as known at a fold's date, days of its period, and who took anything in it."""
     assert split.later is not None
-    moment = next_moment(fold.train[TIME], fold.until)
+    moment = fold.until
     finish = split.later[TIME].max() if end is None else end
     known = np.sort(np.asarray(fold.train[CUSTOMER].unique(), object))
     if len(known) > MOST_CUSTOMERS:

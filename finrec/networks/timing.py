@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 EDGES = (7.0, 14.0, 31.0, 61.0, 92.0, 183.0, 365.0, 730.0)  # days, upper ends of buckets
+PENALTY = 1e-4  # of squared weights
 LAST = 730.0  # days that the last bucket, which has no end, is taken to be long
 
 
@@ -53,6 +54,29 @@ class TimingHead(nn.Module):
         risk = (outlived | here).float()
         each = F.binary_cross_entropy_with_logits(logits, here.float(), reduction="none")
         return (each * risk).sum() / risk.sum().clamp(min=1.0)
+
+    def settle(self, states: Tensor, days: Tensor, ended: Tensor) -> None:
+        """Fit the hazards to states that no longer change: a convex problem, solved to its end.
+
+        Args:
+            states: [S, D].
+            days: of the waits, [S].
+            ended: whether each ended, [S].
+        """
+        weights = list(self.hazard.parameters())
+        solver = torch.optim.LBFGS(
+            weights, max_iter=100, history_size=20, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> float:
+            solver.zero_grad()
+            loss = self.loss(self(states), days, ended)
+            loss = loss + PENALTY * self.hazard.weight.square().sum()
+            loss.backward()
+            return float(loss.detach())
+
+        with torch.enable_grad():
+            solver.step(closure)
 
     def chance(self, logits: Tensor, since: Tensor, window: float, intensity: float) -> Tensor:
         """Chance of an acquisition within a window by those who have waited so long, float [S].

@@ -155,7 +155,7 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
     )
     provenance = _provenance(snapshot, settings, chosen, final, scale)
     provenance |= {"paths": weighed, "best_offers": vars(best)}
-    if "T" in measured.metrics:
+    if measured.metrics.get("T", {}).get("best_on_validation") == "network":
         provenance["intensity"] = measured.metrics["T"]["intensity"]
     tell({"event": "done", "message": f"Done: {run}."})
     log = jobs.folder(run) / "log.jsonl"

@@ -143,8 +143,8 @@ def activity(recommender: Recommender, window: int) -> Activity:
 def anything(recommender: Recommender, people: Cohort, window: int) -> np.ndarray:
     """Chance that each customer takes anything within so many days, float64 [B].
 
-    The network's own, where it was taught and calibrated on validation; for customers without
-    events, and for other networks, what customers alike did (:class:`Activity`).
+    The network's own, where that was the best on validation; else, and for customers without
+    events, what customers alike did (:class:`Activity`).
     """
     found = activity(recommender, window).chance(people)
     if not taught(recommender):
@@ -154,7 +154,7 @@ def anything(recommender: Recommender, people: Cohort, window: int) -> np.ndarra
 
 
 def taught(recommender: Recommender) -> bool:
-    """Whether the network says how likely anything is taken, and was calibrated in that."""
+    """Whether the network says how likely anything is taken, better than counting does."""
     known = recommender.scorer.network.timing is not None
     return known and "intensity" in recommender.run.provenance
 

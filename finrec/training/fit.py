@@ -167,6 +167,7 @@ class _Loop:
             self._end_of_epoch(entry, most)
         best = self.state["best"]
         load_weights(self.net, self.best, "the chosen epoch")
+        self.objective.settle()
         return Fitted(
             settled(self.scorer),
             int(best["epoch"]),

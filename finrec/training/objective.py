@@ -15,6 +15,8 @@ from finrec.training import balance
 from finrec.training.assemble import Inputs, hidden_edges
 from finrec.training.losses import sampled_softmax, softmax_of_scores, softmax_over_catalogue
 
+MOST_SETTLED = 50_000  # customers
+
 
 class Objective:
     """The loss as the settings ask for it.
@@ -75,6 +77,27 @@ class Objective:
         if train.negatives:
             return sampled_softmax(states, table, bias, targets, train.negatives, *how) + second
         return softmax_over_catalogue(states, table, bias, targets, *how) + second
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Solve the second task for the states as they are now learned; nothing else changes."""
+        head = self.net.timing
+        if head is None or not self.settings.train.timing:
+            return
+        self.net.eval()
+        products = self.net.products()
+        found: list[tuple[Tensor, ...]] = []
+        rows = np.flatnonzero(self.lengths > 0)
+        if len(rows) > MOST_SETTLED:
+            drawn = np.random.default_rng(self.settings.train.seed).permutation(len(rows))
+            rows = rows[np.sort(drawn[:MOST_SETTLED])]
+        for part in sequences.bucketed(self.lengths[rows], 512):
+            batch = sequences.batch(self.encoded, rows[part], self.settings.model.length)
+            batch = batch.to(self.device)
+            memory = self.net.moments(batch, products)[1]
+            last, *wait = waits(batch, torch.tensor(TAKEN, device=self.device))
+            found.append((memory[:, 1:][last], *wait))
+        head.settle(*map(torch.cat, zip(*found, strict=True)))
 
     def _timing(self, batch: sequences.Batch, memory: Tensor) -> Tensor | float:
         """Weighted loss of the second task; 0 where there is none."""

@@ -55,16 +55,45 @@ def test_the_calibration_is_found_and_from_validation(cut):
 
     found = timing.evaluate(lambda fold: told, cut, {"half": rival})
     people, window, truth = timing._period(cut, cut.test, None, 0)
-    assert asked == [(len(people), window)]
+    assert asked[1:] == [(len(people), window)] and len(asked) == 2
     chance = told.chance(people, window, found["intensity"])
     assert found["brier"] == pytest.approx(float(((chance - truth) ** 2).mean()))
     assert found["log_loss"] == pytest.approx(calibration.log_loss(truth, chance))
     assert found["rivals"]["half"]["brier"] == pytest.approx(0.25)
     assert found["rivals"]["half"]["roc_auc"] == pytest.approx(0.5)
+    assert found["best_on_validation"] in ("network", "half", "constant")
     valid_people, valid_window, valid_truth = timing._period(cut, cut.valid, cut.test.until, 0)
     assert found["intensity"] == pytest.approx(
         timing.calibrated(told, valid_people, valid_window, valid_truth)
     )
+
+    constant = 1 - valid_truth.mean()
+    expected = 1 - constant ** (window / valid_window)
+    assert found["rivals"]["constant"]["brier"] == pytest.approx(
+        float(((expected - truth) ** 2).mean())
+    )
+
+
+def test_who_was_best_is_decided_on_validation(cut):
+    truths = {}
+    for fold, end in (("valid", cut.test.until), ("test", None)):
+        people, _, truth = timing._period(cut, cut.fold(fold), end, 0)
+        truths[fold] = dict(zip(people.ids, truth, strict=True))
+
+    class Knows:
+        def __init__(self, known):
+            self.known = known
+
+        def chance(self, customers, window, intensity=1.0):
+            return np.array([0.9 if self.known[c] else 0.1 for c in customers.ids])
+
+    right = timing.evaluate(lambda fold: Knows(truths[fold]), cut, {})
+    assert right["best_on_validation"] == "network"
+    wrong = {c: not t for c, t in truths["valid"].items()}
+    lucky = timing.evaluate(
+        lambda fold: Knows(wrong if fold == "valid" else truths["test"]), cut, {}
+    )
+    assert lucky["best_on_validation"] == "constant" and lucky["roc_auc"] == 1.0
 
 
 def test_nothing_is_said_where_time_is_not_held_out_or_too_few_came(cut, small_dataset):

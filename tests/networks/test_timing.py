@@ -114,3 +114,14 @@ def test_it_is_learned_beside_the_product_and_kept(taught, home):
 
 def test_the_kinds_that_count_are_acquisitions():
     assert {KINDS[code] for code in TAKEN} == {"acquired", "rated", "traded", "other"}
+
+
+def test_settled_hazards_are_the_frequencies_of_a_constant_state():
+    head = TimingHead(1)
+    days = torch.tensor([3.0] * 30 + [10.0] * 20 + [100.0] * 50)
+    ended = torch.tensor([True] * 50 + [False] * 50)
+    head.settle(torch.zeros(100, 1), days, ended)
+    hazard = torch.sigmoid(head(torch.zeros(1, 1)))[0]
+    torch.testing.assert_close(hazard[0], torch.tensor(0.3), atol=1e-3, rtol=0)
+    torch.testing.assert_close(hazard[1], torch.tensor(20 / 70), atol=1e-3, rtol=0)
+    assert (hazard[2:5] < 0.01).all()
