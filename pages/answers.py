@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from finrec.figures import comparison, formats, reliability
+from finrec.figures import anything, comparison, formats, reliability
 from finrec.pipeline import Run
 from pages import frame
 
@@ -52,3 +52,10 @@ def draw(runs: Sequence[Run]) -> None:
         reliability.points(block, variant),
         "reliability",
     )
+    taken = known[chosen].metrics.get("T")
+    st.subheader("Whether anything is taken at all", anchor=False)
+    if taken is None:
+        st.caption("Not measured for this model: that takes a split by time, and a new training.")
+        return
+    st.markdown(formats.markdown(anything.describe(taken)))
+    frame.show(anything.table(taken), "anything table", "Whether anything is taken at all")
