@@ -12,7 +12,7 @@ from finrec import pipeline
 from finrec.figures import formats, outreach
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, settings, signing
+from pages import frame, kept, memory, settings, signing
 
 SNOOZES = {"Tomorrow": 1, "In a week": 7, "In a month": 30, "In three months": 91}
 ANSWERS = {
@@ -177,6 +177,10 @@ def calls(run: Run) -> None:
             f":material/schedule: The data end on {formats.day(last)}; what is timely was judged "
             "as of that day. Bring in newer data to know about today."
         )
+    listed = tuple(map(str, [*found.frame["customer_id"], *found.frame["product_id"]]))
+    recommender = memory.loaded(run.id).recommender
+    kept.shown((run.id, *listed),
+               lambda: verbs.record_called(recommender, found.frame, signing.who()))  # fmt: skip
     for place, call in enumerate(found.frame.to_dict("records"), 1):
         card(place, call, run, policy.currency, policy.window_days)
     table = outreach.calls(found.frame, policy.currency)

@@ -141,6 +141,7 @@ def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
         frame.generated(snapshot.info)
     k = right.selectbox("How many", [3, 5, 10, 20], index=1, key="how many")
     found = offering.offers(run.id, customer, k, kept.mark())
+    offering.seen(run, customer, found)
     offering.latest(customer)
     offering.before(run, customer)
     if found.nothing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,11 @@ import streamlit as st
 from finrec import config, pipeline
 from finrec.figures import outreach as figures
 from finrec.pipeline import outreach
+from finrec.schema import DataError
 from pages import memory
 from pages.signing import who as who
+
+logger = logging.getLogger(__name__)
 
 KINDS_OF_FILE = {
     ".xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -22,12 +27,29 @@ KINDS_OF_FILE = {
 
 
 def mark() -> str:
-    """Changes whenever a record is added or the policy is changed; part of the caches' keys."""
-    parts = []
-    for name in ("records.duckdb", "policy.toml"):
-        file = config.data_dir() / name
-        parts.append(str(file.stat().st_mtime_ns) if file.exists() else "none")
-    return "-".join(parts)
+    """Changes whenever a record or the policy changes what may be offered; part of caches' keys."""
+    file = config.data_dir() / "policy.toml"
+    policy = str(file.stat().st_mtime_ns) if file.exists() else "none"
+    return f"{outreach.records_decided()}-{policy}"
+
+
+def shown(key: tuple[str, ...], record: Callable[[], int]) -> None:
+    """Have what is on the screen recorded, once a session and day; the page goes on regardless.
+
+    Args:
+        key: what is shown to whom.
+        record: writes it down.
+    """
+    told = st.session_state.setdefault("told shown", set())
+    today = (datetime.now(UTC).date().isoformat(), *key)
+    if today in told:
+        return
+    try:
+        record()
+    except DataError as error:
+        logger.warning("What was shown could not be recorded: %s", error)
+        return
+    told.add(today)
 
 
 @st.cache_data(max_entries=30, show_spinner="Looking for calls that are worth making …")

@@ -24,6 +24,18 @@ def offers(run: str, customer: str, k: int, mark: str) -> verbs.Offers:
         return verbs.offers(held.recommender, customer, k, seed=0)
 
 
+def seen(run: Run, customer: str, found: verbs.Offers) -> None:
+    """Record that these offers were shown to whoever looks at the page."""
+    if found.nothing or found.frame.empty:
+        return  # nothing was put forward as an offer
+    products = tuple(map(str, found.frame["product_id"]))
+
+    def write() -> int:
+        return verbs.record_shown(memory.loaded(run.id).recommender, customer, found, kept.who())
+
+    kept.shown((run.id, customer, *products), write)
+
+
 def answer(kind: str, offer: dict[str, Any], run: Run, customer: str, reason_key: str = "") -> None:
     """Record an answer; the page can take it back."""
     entry = uuid.uuid4().hex

@@ -69,7 +69,7 @@ def found(asked: dict[str, Any]) -> None:
         table,
         hide_index=True,
         width="stretch",
-        key=f"records {kept.mark()} {sorted(map(str, asked.values()))}",
+        key=f"records {outreach.records_written()} {sorted(map(str, asked.values()))}",
         on_select="rerun",
         selection_mode="single-row",
         alt="Records, newest first",
@@ -141,7 +141,7 @@ def verified(mark: str) -> Any:
 
 def audit() -> None:
     """Whether anything was changed behind the app's back, and what happens how often."""
-    checked = verified(kept.mark())
+    checked = verified(outreach.records_written())
     words = governing.verified(checked.entries, checked.erased, checked.broken)
     if checked.broken:
         st.error(words, icon=":material/gpp_bad:")

@@ -241,3 +241,24 @@ def test_a_file_held_by_another_program_is_said(monkeypatch):
         process.stdout.close()
         process.wait()
     assert add(entry()) == 1
+
+
+def test_what_was_shown_is_written_once_and_changes_no_decision():
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = pd.DataFrame(
+        [entry(kind="shown", who="ann", run="r1", product_id=p) for p in ("P1", "P2", "P1")]
+    )
+    assert records.decided() == "none"
+    assert records.append_once(rows, day) == 2
+    before, written = records.decided(), records.written()
+    assert records.append_once(rows, day) == 0
+    assert records.append_once(rows.assign(who="bob"), day) == 2
+    assert records.append_once(rows.assign(run="r2"), day) == 2
+    assert records.append_once(rows.assign(customer_id="C2"), day) == 2
+    assert records.append_once(rows, datetime.now(UTC) + timedelta(hours=1)) == 2, "another day"
+    assert records.decided() == before and records.written() != written
+    assert records.verify() == records.Verification(10, 0, ())
+    add(entry())
+    assert records.decided() != before
+    assert records.erase("C2") == 2
+    assert records.verify().broken == () and records.find(customer="C2").empty

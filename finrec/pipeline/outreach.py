@@ -64,7 +64,8 @@ __all__ = [
     "batch", "batches", "book", "campaigns", "cancel_batch", "check_policy", "default_policy_text",
     "delete_batch", "export_campaign", "export_records", "feedback", "find_records", "gate",
     "managers", "not_checked", "off_policy", "offers", "outcome", "plan", "policy", "policy_text",
-    "record", "record_exclusions", "record_shown", "reset_policy", "resume_batch", "save_campaign",
+    "record", "record_called", "record_exclusions", "record_shown",
+    "records_decided", "records_written", "reset_policy", "resume_batch", "save_campaign",
     "save_policy", "segment", "segments", "stand", "start_batch", "test_policy", "trade_off",
     "undo", "verdict", "verify_records", "with_feedback", "work_batch",
 ]  # fmt: skip
@@ -279,13 +280,29 @@ def record(
 
 
 def record_shown(run: Recommender, customer: str, shown: Offers, who: str = "") -> int:
-    """Record every offer of a list that a person was shown, with place and propensity."""
+    """Record every offer of a list that a person was shown, with place and propensity.
+
+    Each is recorded once a day for the same person, customer, product and run; returns how many
+    were new.
+    """
     columns = ["rank", PRODUCT, "score", "probability"]
     frame = shown.frame[columns].assign(kind="shown", who=who, run=run.run.id)
     # What is logged is the decision for the first place; the others are noted with their place.
     frame["propensity"] = shown.frame["propensity"].where(shown.frame["rank"] == 1)
     frame[CUSTOMER] = customer
-    return store.append(frame.assign(snapshot=run.snapshot.ref))
+    return store.append_once(frame.assign(snapshot=run.snapshot.ref), _midnight())
+
+
+def record_called(run: Recommender, calls: pd.DataFrame, who: str = "") -> int:
+    """Record the offers of a morning's calls as shown; as :func:`record_shown`."""
+    frame = calls[[CUSTOMER, PRODUCT, "probability"]].assign(
+        kind="shown", who=who, run=run.run.id, snapshot=run.snapshot.ref, channel="book"
+    )
+    return store.append_once(frame, _midnight())
+
+
+def _midnight() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def record_exclusions(run: Recommender, customers: Sequence[str], k: int = 5, who: str = "") -> int:
@@ -333,6 +350,16 @@ def export_records(path: Path, who: str = "", **sought: Any) -> int:
 def undo(entry: str, who: str = "", note: str = "") -> int:
     """Take a record back by another; see :func:`finrec.records.undo`."""
     return store.undo(entry, who, note)
+
+
+def records_decided() -> str:
+    """Changes when a record may change what is offered; see :func:`finrec.records.decided`."""
+    return store.decided()
+
+
+def records_written() -> str:
+    """Changes with every record."""
+    return store.written()
 
 
 def verify_records() -> store.Verification:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 
@@ -36,9 +37,11 @@ from finrec.records.entries import (
 from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME, DataError
 
 __all__ = [
-    "COLUMNS", "KINDS", "Verification", "append", "erase", "find", "labels", "path", "undo",
-    "verify",
+    "COLUMNS", "KINDS", "Verification", "append", "append_once", "decided", "erase", "find",
+    "labels", "path", "undo", "verify", "written",
 ]  # fmt: skip
+
+_ONCE = ("kind", "who", CUSTOMER, PRODUCT, "run")
 
 
 @dataclass(frozen=True)
@@ -71,20 +74,70 @@ def append(entries: pd.DataFrame) -> int:
         return 0
     frame = prepared(entries)
     with opened(write=True) as db:
-        found = db.execute("SELECT seq, seal FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, seal = found or (0, "")
-        frame.insert(0, "seq", np.arange(seq + 1, seq + 1 + len(frame)))
-        digests, seals = [], []
-        for row in rows(frame):
-            digests.append(digest(row))
-            seal = sealed(seal, digests[-1])
-            seals.append(seal)
-        frame["digest"], frame["seal"] = digests, seals
-        db.execute("BEGIN")
-        db.register("fresh", frame)
-        db.execute("INSERT INTO entries BY NAME SELECT * FROM fresh")
-        db.execute("COMMIT")
+        _insert(db, frame)
     return len(frame)
+
+
+def append_once(entries: pd.DataFrame, since: datetime) -> int:
+    """As :func:`append`, less what is there already; returns how many were added.
+
+    An entry is there when one of the same kind, person, customer, product and run is, from
+    ``since`` (UTC) on, taken back or not.
+    """
+    if entries.empty:
+        return 0
+    frame = prepared(entries)
+    with opened(write=True) as db:
+        db.register("asked", frame)
+        known = db.execute(
+            f"SELECT DISTINCT {', '.join(_ONCE)} FROM entries SEMI JOIN asked USING ({CUSTOMER}) "
+            "WHERE time >= ?", [utc(pd.Timestamp(since))],
+        ).fetchall()  # fmt: skip
+        db.unregister("asked")
+        there = set(known)
+        new = [tuple(row) not in there for row in frame[list(_ONCE)].itertuples(index=False)]
+        frame = frame[new].drop_duplicates(list(_ONCE)).reset_index(drop=True)
+        if len(frame):
+            _insert(db, frame)
+    return len(frame)
+
+
+def _insert(db: duckdb.DuckDBPyConnection, frame: pd.DataFrame) -> None:
+    """Seal prepared entries and add them in one transaction."""
+    found = db.execute("SELECT seq, seal FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+    seq, seal = found or (0, "")
+    frame.insert(0, "seq", np.arange(seq + 1, seq + 1 + len(frame)))
+    digests, seals = [], []
+    for row in rows(frame):
+        digests.append(digest(row))
+        seal = sealed(seal, digests[-1])
+        seals.append(seal)
+    frame["digest"], frame["seal"] = digests, seals
+    db.execute("BEGIN")
+    db.register("fresh", frame)
+    db.execute("INSERT INTO entries BY NAME SELECT * FROM fresh")
+    db.execute("COMMIT")
+    if (frame["kind"] != "shown").any():
+        _changed()
+
+
+def decided() -> str:
+    """Changes with every entry but those of kind ``shown``, so that looking changes nothing."""
+    file = path()
+    mark = file.with_suffix(".decided")
+    if not file.exists():
+        return "none"
+    return f"{file.stat().st_ino}-{mark.stat().st_mtime_ns if mark.exists() else 0}"
+
+
+def written() -> str:
+    """Changes with every entry."""
+    file = path()
+    return str(file.stat().st_mtime_ns) if file.exists() else "none"
+
+
+def _changed() -> None:
+    path().with_suffix(".decided").write_bytes(b"")
 
 
 def find(
@@ -196,7 +249,7 @@ def erase(customer: str) -> int:
         removed = int(counted.fetchall()[0][0])
         if removed:
             rewrite(db, f"SELECT * REPLACE ({kept}) FROM entries ORDER BY seq", {"word": word})
-    if removed:
+    if removed:  # which counts as a change, too
         append(pd.DataFrame([{"kind": "erased", "note": f"{removed} entries of a customer"}]))
     return removed
 

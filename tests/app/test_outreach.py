@@ -35,6 +35,24 @@ def test_book_lists_the_calls_of_the_pipeline(screen: Screen, fresh: list[Any]) 
     assert "The data end on" in said
 
 
+def test_what_is_shown_is_recorded_once_a_day(screen: Screen, fresh: list[Any]) -> None:
+    app = calm(screen("book"))
+    listed = outreach.book(fresh[1].id, limit=10).frame
+    found = records.find(kinds=("shown",))
+    pairs = set(zip(listed["customer_id"], listed["product_id"], strict=True))
+    assert set(zip(found["customer_id"], found["product_id"], strict=True)) == pairs
+    assert len(found) == len(listed) and set(found["run"]) == {fresh[1].id}
+    calm(app.run())
+    calm(screen("book"))  # another session
+    assert len(records.find(kinds=("shown",))) == len(listed)
+    calm(screen("customers"))
+    calm(screen("customers"))
+    more = records.find(kinds=("shown",))
+    more = more[more["rank"].notna()]
+    assert sorted(more["rank"]) == [1, 2, 3, 4, 5] and more["customer_id"].nunique() == 1
+    assert more["propensity"].notna().sum() == 1
+
+
 def test_snoozed_customer_leaves_the_book_and_undo_brings_them_back(
     screen: Screen, fresh: list[Any]
 ) -> None:
@@ -44,10 +62,8 @@ def test_snoozed_customer_leaves_the_book_and_undo_brings_them_back(
     assert before[0] not in shown(app)
     assert "is snoozed until" in texts(app)
     assert "1 customer snoozed or called lately" in texts(app)
-    entry = records.find().iloc[0]
-    assert (entry["kind"], entry["customer_id"], entry["run"]) == (
-        "snoozed", before[0], fresh[1].id,
-    )  # fmt: skip
+    entry = records.find(kinds=("snoozed",)).iloc[0]
+    assert (entry["customer_id"], entry["run"]) == (before[0], fresh[1].id)
     app = calm(app.button(key="take back").click().run())
     assert shown(app) == before
     assert records.find(kinds=("snoozed",))["undone"].tolist() == [True]
@@ -61,7 +77,7 @@ def test_done_records_the_answer_with_its_reason(screen: Screen, fresh: list[Any
     app.text_input(key=f"note {first}").set_value("after a long talk").run()
     app = calm(app.button(key=f"close {first}").click().run())
     assert first not in shown(app)
-    found = records.find()
+    found = records.find(kinds=("done", "not_suitable"))
     assert found["kind"].tolist() == ["done", "not_suitable"]
     answer = found.iloc[1]
     assert (answer["reason_code"], answer["note"], answer["channel"]) == (
