@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -108,18 +109,37 @@ def form(run: Run) -> None:
         icon=":material/calculate:",
     ):  # fmt: skip
         return
-    held = memory.loaded(run.id)
-    with st.spinner(
-        "Scoring the customers, applying the policy, finding the best allocation … The first plan "
-        "of a model also measures how far its forecasts stray; that takes longer."
-    ):
-        with held.lock:
-            people = None
-            if who["only"] or who["between"]:
-                people = verbs.segment(held.recommender, who["only"], who["between"])
-            found = verbs.plan(held.recommender, products, people, **asked)
-    st.session_state["planned"] = found
+    st.session_state["planned"] = work(run, products, who, asked)
     st.session_state.pop("planned reasons", None)
+
+
+def work(run: Run, products: list[str], who: dict[str, Any], asked: dict[str, Any]) -> verbs.Plan:
+    """Plan with a bar; any other press, such as Cancel, ends it, and nothing has changed."""
+    place = st.empty()
+    began = time.monotonic()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Looking who is in the segment …")
+        st.button("Cancel", key="cancel plan", icon=":material/close:",
+                  help="Stop planning; the plan before stays")  # fmt: skip
+
+    def told(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / done * (total - done) if done else 0.0
+        said = f"{formats.number(done)} of {formats.counted(total, 'customer')} scored"
+        after = (
+            f", about {formats.duration(left)} left." if done < total
+            else ". Finding the best allocation; the first plan of a model also measures how far "
+            "its forecasts stray."
+        )  # fmt: skip
+        bar.progress(done / max(total, 1), said + after)
+
+    held = memory.loaded(run.id)
+    with held.lock:
+        people = None
+        if who["only"] or who["between"]:
+            people = verbs.segment(held.recommender, who["only"], who["between"])
+        found = verbs.plan(held.recommender, products, people, **asked, progress=told)
+    place.empty()
+    return found
 
 
 def planned(plan: verbs.Plan, run: Run) -> None:

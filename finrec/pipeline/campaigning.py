@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,7 @@ def plan(
     money: float | None = None,
     by: str = "value",
     level: float = 0.9,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Plan:
     """Who gets which offer, so that the campaign is worth most.
 
@@ -90,6 +91,7 @@ def plan(
         money: most money in all.
         by: "value" (take-up times margin) or "take_up".
         level: of the forecast's interval.
+        progress: told how many customers are scored, of how many; what it raises ends the planning.
 
     Raises:
         DataError: when a product or customer is unknown or the limits contradict each other.
@@ -115,6 +117,7 @@ def plan(
         states.append(at.gate.state[:, chosen])
         excluded.append(_kept_back(at.gate, chosen, allowed[-1]))
         bitten.append((at.gate.rules, at.gate.bits[:, chosen]))
+        progress(min(start + size, len(ids)), len(ids))
     shape = (len(ids), len(chosen))
     chance = np.concatenate(chances) if chances else np.zeros(shape)
     worth = np.concatenate(values) if values else np.zeros(shape)

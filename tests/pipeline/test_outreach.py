@@ -159,6 +159,18 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
         )
     assert plan.frame["reason"].str.match(r"Likelier to take .* than \d+% of the segment").all()
     assert plan.forecast.expected == pytest.approx(plan.frame["take_up"].sum())
+    told = []
+    again = outreach.plan(
+        bank, ["P034", "P054"], women, {"P034": 10, "P054": 5}, total=12,
+        progress=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    assert told[-1] == (len(women), len(women)) and again.frame.equals(plan.frame)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outreach.plan(bank, ["P034"], women, progress=stop)
     poor = outreach.plan(bank, ["P034", "P054"], women, 10, total=12, least={"P034": 6, "P054": 6})
     assert poor.frame["product_id"].value_counts().to_dict() == {"P034": 6, "P054": 6}
     outreach.export_campaign(plan, tmp_path / "list.csv", "Ann")
