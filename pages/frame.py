@@ -6,6 +6,7 @@ and run; what is known of a customer never is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from finrec import pipeline
-from finrec.figures import comparison, conventions, formats, style, tables
+from finrec.figures import comparison, conventions, formats, health, style, tables
 from finrec.pipeline import Run, Snapshot, keeping
 from finrec.schema import DatasetInfo, FinrecError
 from pages import settings
@@ -132,10 +133,9 @@ def choose() -> None:
             st.caption(formats.markdown(session["model"]))
         elif refs:
             st.caption("No model is trained on this data yet.")
-        busy = sum(job.state in LIVE for job in pipeline.jobs.jobs())
+        busy = health.under_way(Counter(job.state for job in pipeline.jobs.jobs()))
         if busy:
-            words = formats.counted(busy, "training is running", "trainings are running")
-            st.page_link("pages/train.py", label=words, icon=":material/progress_activity:")
+            st.page_link("pages/train.py", label=busy, icon=":material/progress_activity:")
     settings.offer()
     chosen = {k: session[k] for k in ("data", "model") if session.get(k)}
     if st.query_params.to_dict() != chosen:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import streamlit as st
 
 from finrec import pipeline
 from finrec.figures import comparison, formats, tables
-from finrec.pipeline import Run, Snapshot
+from finrec.figures import health as words
+from finrec.pipeline import Run, Snapshot, health
 from pages import frame
 
 Step = tuple[str, str, str, str]  # title, sentence, page, label of the link
@@ -136,6 +140,28 @@ def state(snapshot: Snapshot, run: Run | None) -> None:
     st.caption(formats.markdown(run.metrics[run.settings.protocol]["description"]))
 
 
+@st.cache_data(max_entries=50, show_spinner=False)
+def of_data(ref: str) -> Any:
+    """Facts of a snapshot, which never change."""
+    return health.of_data(next(s for s in pipeline.snapshots() if s.ref == ref))
+
+
+def well(snapshot: Snapshot, run: Run | None) -> None:
+    """How data, model and work stand, what wants doing first."""
+    st.header("How things stand", anchor=False)
+    found = health.health(of_data(snapshot.ref), run)
+    today = datetime.now(UTC).date()
+    with st.container(border=True, gap="small"):
+        for place, one in enumerate(words.findings(found, run is not None, today)):
+            row = st.container(horizontal=True, vertical_alignment="center", gap="small",
+                               key=f"standing {place}")  # fmt: skip
+            row.markdown(
+                f"{words.ICONS[one.level]} {formats.markdown(one.sentence)}", width="content"
+            )
+            if one.page:
+                row.page_link(one.page, label=one.label, icon=":material/arrow_forward:")
+
+
 def main() -> None:
     """Draw the screen."""
     snapshot, run = frame.snapshot(), frame.run()
@@ -150,6 +176,7 @@ def main() -> None:
     every, runs, jobs = pipeline.snapshots(), pipeline.runs(), pipeline.jobs.jobs()
     st.header(formats.markdown(tables.title(snapshot.info)), anchor=False)
     state(snapshot, run)
+    well(snapshot, run)
     st.header("Next", anchor=False)
     named = [s for s in every if s.info.name == snapshot.info.name]
     newer = run is not None and named[0].ref != run.settings.snapshot
