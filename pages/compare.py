@@ -8,7 +8,7 @@ import streamlit as st
 
 from finrec import pipeline
 from finrec.config import PARTS
-from finrec.figures import comparison, formats, scatter, tables
+from finrec.figures import comparison, formats, outreach, scatter, tables
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import gains as verbs
 from pages import answers, comparing, frame, gains, published, reference, versus, why
@@ -30,7 +30,7 @@ def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, whic
         f"{comparison.SLICE_WORDS[which]} · {formats.counted(cases, 'test case')} · "
         f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
     )
-    st.caption(formats.markdown(block["description"]))
+    st.caption(formats.markdown(outreach.told(block["description"])))
 
 
 def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from finrec.figures import formats
+from finrec.figures import formats, outreach
 from finrec.figures import groups as figures
 from finrec.pipeline import Run, groups
 from pages import frame, memory
@@ -45,7 +45,7 @@ def quality(run: Run, cases: groups.Tested, column: str, least: int) -> None:
         "Metric", cases.metrics, format_func=formats.measure, key="group metric", width=240
     )
     found = _served(run.id, column, metric, least, cases)
-    st.caption(formats.markdown(cases.description))
+    st.caption(formats.markdown(outreach.told(cases.description)))
     frame.chart(
         figures.served_bars(found.frame, metric, found.mean),
         figures.describe_served(found.gap, metric),

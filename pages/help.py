@@ -4,55 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import frame
-
-NUMBERS = (
-    (
-        "Score",
-        "How well a product fits a customer, on the model's own scale. Only differences "
-        "between products of the same customer mean something.",
-    ),
-    (
-        "Probability",
-        "The chance that, *if* the customer takes something next, it is this product. It was "
-        "calibrated on held-out cases. It is not the chance that the customer takes anything.",
-    ),
-    (
-        "Rank",
-        "Place among the products that may be offered. Products already taken are left out, "
-        "unless they can be taken again.",
-    ),
-    (
-        "HR@k",
-        "Share of test cases with at least one product that was really taken among the first k.",
-    ),
-    (
-        "Recall@k",
-        "Share of the products really taken that are among the first k.",
-    ),
-    (
-        "NDCG@k",
-        "Like recall, but a hit at the top counts more than one further down; 1 is a perfect list.",
-    ),
-    (
-        "MRR",
-        "Average of 1 / rank of the first hit.",
-    ),
-    (
-        "Precision, recall, F1",
-        "How well a product that was taken is told from one drawn at random. Answering yes to"
-        " everything already reaches an F1 of 0.67.",
-    ),
-    (
-        "± in a table",
-        "Standard deviation over seeds. A difference smaller than this may be chance.",
-    ),
-    (
-        "Most popular products",
-        "What everybody would be offered without any model. A model that is no better is of "
-        "no use, and finrec says so.",
-    ),
-)
+from pages import frame, method
+from pages.numbers import NUMBERS
 
 MEASURED = """
 - **R2, by time**: the model sees everything before a date and is asked about what came after.
@@ -88,18 +41,33 @@ LIMITS = """
 """
 
 
+def numbers() -> None:
+    """What each number means, by where it stands."""
+    for title, listed in NUMBERS.items():
+        st.subheader(title, anchor=False)
+        rows = "".join(f"| **{name}** | {text} |\n" for name, text in listed)
+        st.markdown(f"| What you see | What it means |\n|---|---|\n{rows}")
+
+
 def main() -> None:
     """Draw the screen."""
+    snapshot, run = frame.snapshot(), frame.run()
     frame.header("Help", "What each number means, and how far it carries.")
-    st.header("The numbers", anchor=False)
-    rows = "".join(f"| **{name}** | {text} |\n" for name, text in NUMBERS)
-    st.markdown(f"| What you see | What it means |\n|---|---|\n{rows}")
-    st.header("How models are measured", anchor=False)
-    st.markdown(MEASURED)
-    st.header("Reading the reasons", anchor=False)
-    st.markdown(WHY)
-    st.header("What finrec is not for", anchor=False)
-    st.markdown(LIMITS)
+    told, measured, works, limits = st.tabs(
+        ["The numbers", "How models are measured", "How it works", "What it is not for"],
+        key="help tabs", on_change="rerun",
+    )  # fmt: skip
+    with told:
+        numbers()
+    with measured:
+        st.markdown(MEASURED)
+        st.subheader("Reading the reasons", anchor=False)
+        st.markdown(WHY)
+    with works:
+        if works.open:
+            method.draw(snapshot, run)
+    with limits:
+        st.markdown(LIMITS)
 
 
 frame.screen("help", main)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from finrec import pipeline
-from finrec.figures import comparison, formats, tables
+from finrec.figures import comparison, formats, outreach, tables
 from finrec.figures import health as words
 from finrec.pipeline import Run, Snapshot, health
 from pages import frame
@@ -137,7 +137,7 @@ def state(snapshot: Snapshot, run: Run | None) -> None:
         st.success(formats.markdown(sentence), icon=":material/check_circle:")
     else:
         st.warning(formats.markdown(sentence), icon=":material/warning:")
-    st.caption(formats.markdown(run.metrics[run.settings.protocol]["description"]))
+    st.caption(formats.markdown(outreach.told(run.metrics[run.settings.protocol]["description"])))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

@@ -128,3 +128,14 @@ def test_damaged_model_is_a_sentence_not_a_trace(screen: Screen, trained: list[A
     assert not app.exception
     assert len(app.error) == 1
     assert "weights" in app.error[0].value
+
+
+def test_help_explains_the_method_on_a_live_example(screen: Screen, trained: list[Any]) -> None:
+    app = calm(screen("help"))
+    said = texts(app)
+    assert "Expected worth" in said and "PSI" in said
+    app.session_state["help tabs"] = "How it works"
+    app = calm(app.run())
+    formulas = [latex.value for latex in app.latex]
+    assert any("softmax" in f for f in formulas) and any("sigma" in f for f in formulas)
+    assert "Gates of this customer" in texts(app)
