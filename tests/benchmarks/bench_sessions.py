@@ -1,9 +1,10 @@
-"""Many people browsing the app at once, in real browser tabs, beside one alone.
+"""Many people browsing the app at once: one real browser tab, alone and among 24 other sessions.
 
-Each session walks through the screens by the sidebar, pausing like a reader. Needs Chromium and a
-folder with a trained model: FINREC_HOME. FINREC_BENCH_SESSIONS and FINREC_BENCH_SECONDS set how
-many and how long (25 and 180). Chromium runs on the same cores as the app, so waits are longer
-than people at desks of their own would see.
+Each session walks through the screens, pausing like a reader. The tab is Chromium's; the others
+speak Streamlit's protocol without a browser (:mod:`tests.benchmarks.visitors`), because 25 browsers
+would wait for their own turn on the app's cores. Sessions are loaded before anything is measured.
+Needs Chromium and a folder with a trained model: FINREC_HOME. FINREC_BENCH_SESSIONS and
+FINREC_BENCH_SECONDS set how many and how long (25 and 180).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from finrec.bootstrap import find_chromium
+from tests.benchmarks.visitors import Visitor, browse
 
 SESSIONS = int(os.environ.get("FINREC_BENCH_SESSIONS", "25"))
 SECONDS = float(os.environ.get("FINREC_BENCH_SECONDS", "180"))
@@ -40,16 +42,24 @@ def run() -> dict[str, Any]:
     try:
         _wait()
         asyncio.run(_browse(1, 60.0))  # warms up
-        alone = asyncio.run(_browse(1, 60.0))
+        alone = asyncio.run(_browse(1, SECONDS))
         together = asyncio.run(_browse(SESSIONS, SECONDS))
         status = Path(f"/proc/{app.pid}/status").read_text()
         rss = int(status.split("VmRSS:")[1].split()[0]) // 1024
     finally:
         app.terminate()
         app.wait()
-    ratio = together["p95_s"] / alone["p95_s"] if alone["p95_s"] else float("nan")
-    return {"alone": alone, f"{SESSIONS} sessions": together, "p95_ratio": round(ratio, 2),
-            "app_rss_mib": rss}  # fmt: skip
+    return {
+        "alone": alone,
+        f"{SESSIONS} sessions": together,
+        "p95_ratio_tab": _ratio(together, alone, "tab"),
+        "p95_ratio_visitor": _ratio(together, alone, "visitor"),
+        "app_rss_mib": rss,
+    }
+
+
+def _ratio(together: dict[str, Any], alone: dict[str, Any], who: str) -> float:
+    return float(round(together[who]["p95_s"] / alone[who]["p95_s"], 2))
 
 
 def _wait() -> None:
@@ -63,51 +73,61 @@ def _wait() -> None:
 
 
 async def _browse(count: int, seconds: float) -> dict[str, Any]:
+    """A tab and ``count - 1`` visitors at once; alone, first the tab and then one visitor."""
     from playwright.async_api import async_playwright
 
-    took: list[float] = []
     errors: list[str] = []
+    alone = count == 1
+    visitors = [Visitor(PORT, number) for number in range(max(1, count - 1))]
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=str(find_chromium()))
+        page = await _opened(browser)
+        for visitor in visitors:
+            await visitor.open()
         until = time.monotonic() + seconds
-        await asyncio.gather(*(_person(browser, i, until, took, errors) for i in range(count)))
+        tab = _tab(page, until, errors)
+        others = [browse(v, until + alone * seconds, READING, SCREENS) for v in visitors]
+        if alone:
+            clicks, answers = await tab, [await others[0]]
+        else:
+            clicks, *answers = await asyncio.gather(tab, *others)
         await browser.close()
+    for visitor in visitors:
+        errors += visitor.faults
+        await visitor.close()
+    every = [seconds for one in answers for seconds in one]
+    return {"tab": _told(clicks), "visitor": _told(every), "errors": errors[:5],
+            "error_count": len(errors)}  # fmt: skip
+
+
+def _told(took: list[float]) -> dict[str, float]:
     return {
-        "clicks": len(took),
-        "median_s": round(float(np.median(took)), 3) if took else float("nan"),
-        "p95_s": round(float(np.quantile(took, 0.95)), 3) if took else float("nan"),
-        "errors": errors[:5],
-        "error_count": len(errors),
+        "steps": len(took),
+        "median_s": round(float(np.median(took)), 3),
+        "p95_s": round(float(np.quantile(took, 0.95)), 3),
     }
 
 
-async def _person(
-    browser: Any, number: int, until: float, took: list[float], errors: list[str]
-) -> None:
-    chance = random.Random(number)
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    page = await context.new_page()
-    try:
-        await asyncio.sleep(chance.uniform(0, 5))
-        await page.goto(f"http://127.0.0.1:{PORT}", timeout=120_000)
-        await page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
-        while time.monotonic() < until:
-            await asyncio.sleep(chance.uniform(*READING))
-            name = chance.choice(SCREENS)
-            began = time.monotonic()
-            await page.get_by_role("link", name=name, exact=True).first.click(timeout=60_000)
-            await page.get_by_role("heading", level=1, name=name).first.wait_for(timeout=60_000)
-            await page.wait_for_function(
-                "document.querySelector('[data-testid=\"stApp\"]')"
-                "?.getAttribute('data-test-script-state') !== 'running'", timeout=60_000,
-            )  # fmt: skip
-            took.append(time.monotonic() - began)
-            wrong = await page.get_by_test_id("stException").count()
-            if wrong:
-                errors.append(
-                    f"{name}: {await page.get_by_test_id('stException').first.inner_text()}"
-                )
-    except Exception as error:  # one person's trouble is counted, the others go on
-        errors.append(f"{type(error).__name__}: {str(error).splitlines()[0]}")
-    finally:
-        await context.close()
+async def _opened(browser: Any) -> Any:
+    page = await (await browser.new_context(viewport={"width": 1280, "height": 800})).new_page()
+    await page.goto(f"http://127.0.0.1:{PORT}", timeout=120_000)
+    await page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
+    return page
+
+
+async def _tab(page: Any, until: float, errors: list[str]) -> list[float]:
+    chance, took = random.Random(7), []
+    while time.monotonic() < until:
+        await asyncio.sleep(chance.uniform(*READING))
+        name = chance.choice(SCREENS)
+        began = time.monotonic()
+        await page.get_by_role("link", name=name, exact=True).first.click(timeout=60_000)
+        await page.get_by_role("heading", level=1, name=name).first.wait_for(timeout=60_000)
+        await page.wait_for_function(
+            "document.querySelector('[data-testid=\"stApp\"]')"
+            "?.getAttribute('data-test-script-state') !== 'running'", timeout=60_000,
+        )  # fmt: skip
+        took.append(time.monotonic() - began)
+        if await page.get_by_test_id("stException").count():
+            errors.append(f"{name}: {await page.get_by_test_id('stException').first.inner_text()}")
+    return took
