@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from finrec import snapshots
 from finrec.evaluation import significance
-from finrec.pipeline import compare, tuning
+from finrec.pipeline import compare, comparing, tuning
 from finrec.schema import DataError
 from tests.test_cli import call
 
@@ -145,3 +146,32 @@ def test_a_variant_of_ours_is_a_run_that_is_used_again(home, small_dataset, monk
     monkeypatch.setattr(cells.learning, "train", lambda *_: pytest.fail("trained again"))
     cells.measure(cell)
     assert cell.result()["run"] == found["run"]
+
+
+def test_settings_of_a_method_are_measured_and_stand_in_its_command(home, small_dataset):
+    snapshots.write(small_dataset)
+    made = compare.plan("small", ["itemcf", "popularity"], given={"itemcf": {"shrinkage": 30.0}})
+    (cell,) = [c for c in made.cells if c.method == "itemcf"]
+    assert cell.settings["shrinkage"] == 30.0
+    told = compare.command(cell)
+    assert told == "finrec compare small --methods itemcf --seeds 1 --set itemcf.shrinkage=30.0"
+    with pytest.raises(DataError, match="no setting 'magic'; it has shrinkage"):
+        compare.plan("small", ["itemcf"], given={"itemcf": {"magic": 1}})
+    code, out, _ = call(*told.split()[1:], "--json")
+    assert code == 0
+    same = compare.comparisons()[0].cells
+    assert [c.key for c in same] == [cell.key], "the command measures the same cell"
+
+
+def test_a_comparison_behind_another_says_so(made, home):
+    told = []
+    with comparing._held(comparing._folder("") / "turn") as free:
+        assert free is not None
+        waiting = threading.Thread(target=comparing.work, args=(made, told.append))
+        waiting.start()
+        until = time.monotonic() + 30
+        while {"event": "behind"} not in told and time.monotonic() < until:
+            time.sleep(0.05)
+        comparing.cancel(made.name)
+        waiting.join(30)
+    assert [e["event"] for e in told].count("behind") == 1 and not made.done

@@ -29,7 +29,10 @@ def compare(
     budget: Annotated[float, typer.Option(help="Minutes of tuning for each method.")] = 0.0,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="One setting of our network, for example train.epochs=12."),
+        typer.Option(
+            "--set",
+            help="One setting of our network (train.epochs=12) or of a method (ease.penalty=30).",
+        ),
     ] = None,
     metric: Annotated[str, typer.Option(help="What the printed table shows.")] = "",
     reference: Annotated[
@@ -47,6 +50,8 @@ def compare(
             eta = "" if left is None else f", about {left / 60:.0f} min left"
             what = f"{event['method']}, seed {event['seed']}{eta}"
             typer.echo(f"{event['done'] + 1} of {event['of']}: {what}", err=True)
+        elif event["event"] == "behind":
+            typer.echo("Another comparison is at work; this one begins when it ends.", err=True)
         elif event["event"] == "tuning":
             typer.echo(f"Tuning {event['method']} for {budget:g} min", err=True)
 
@@ -54,10 +59,9 @@ def compare(
         made = verbs.find(snapshot)
     else:
         wanted = [p.strip() for p in protocols.split(",") if p.strip()]
-        model, course = screen.overrides(set_ or [])
-        ours = {"model": model, "train": course}
         names = verbs.chosen(methods)
-        made = verbs.plan(snapshot, names, wanted, seeds, preset, budget, tell, ours)
+        given = screen.settings(set_ or [], ("model", "train", *verbs.titles()))
+        made = verbs.plan(snapshot, names, wanted, seeds, preset, budget, tell, given)
     failed = comparing.work(made, tell)
     if not made.done:
         raise DataError(" ".join(failed) or f"{made.name} was cancelled before a cell was done.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,17 +75,26 @@ def bar() -> Iterator[Any]:
 
 def overrides(given: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """``model.x=1`` and ``train.y=2`` as two dicts of JSON values."""
-    groups: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
+    groups = settings(given, ("model", "train"))
+    return groups["model"], groups["train"]
+
+
+def settings(given: list[str], known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """``GROUP.NAME=VALUE`` as a dict of JSON values for each group that is known."""
+    groups: dict[str, dict[str, Any]] = {name: {} for name in known}
     for entry in given:
         name, equals, value = entry.partition("=")
         group, dot, key = name.partition(".")
         if not (equals and dot and group in groups):
-            raise typer.BadParameter(f"{entry!r}: write model.NAME=VALUE or train.NAME=VALUE.")
+            raise typer.BadParameter(
+                f"{entry!r}: write model.NAME=VALUE or train.NAME=VALUE"
+                + (", or METHOD.NAME=VALUE." if len(groups) > 2 else ".")
+            )
         try:
             groups[group][key] = json.loads(value)
         except ValueError:
             groups[group][key] = value
-    return groups["model"], groups["train"]
+    return groups
 
 
 def text(file: Path) -> str:

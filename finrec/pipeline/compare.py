@@ -58,7 +58,7 @@ def plan(
     preset: str = "standard",
     budget: float = 0.0,
     progress: Progress = lambda event: None,
-    ours: dict[str, dict[str, Any]] | None = None,
+    given: dict[str, dict[str, Any]] | None = None,
 ) -> Comparison:
     """The cells to measure; with a budget every method is tuned on validation before.
 
@@ -70,10 +70,14 @@ def plan(
         preset: of the fused model.
         budget: minutes of tuning for each method, the same for all; 0: defaults.
         progress: told which method is tuned.
-        ours: ``model`` and ``train`` settings of our network, over those of the preset and tuning.
+        given: settings over those of preset and tuning: ``model`` and ``train`` of our network, and
+            arguments of other methods by their name.
+
+    Raises:
+        DataError: when a method has no such argument.
     """
     found = store.find(snapshot)
-    cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, ours)
+    cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, given)
     stamp = datetime.now(UTC)
     while _file(name := f"{found.info.name}-{stamp:%y%m%d-%H%M%S}").exists():
         stamp += timedelta(seconds=1)  # two in one second have two names
@@ -234,7 +238,18 @@ def command(cell: Cell) -> str:
     """What measures a cell again."""
     data = cell.snapshot.partition("@")[0]
     if not cell.fused:
-        return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}"
+        sets = "".join(
+            f" --set {cell.method}.{name}={json.dumps(value)}"
+            for name, value in cell.settings.items()
+        )
+        protocol = (
+            ""
+            if cell.protocol == store.find(cell.snapshot).info.protocol
+            else (f" --protocols {cell.protocol}")
+        )
+        return (
+            f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
+        )
     sets = "".join(
         f" --set {group}.{name}={json.dumps(value)}"
         for group, values in cell.settings.items()

@@ -115,7 +115,7 @@ def work(made: Comparison, progress: Progress = lambda event: None) -> list[str]
             raise DataError(f"Another process works on {made.name}.")
         (_folder(made.name) / "cancel").unlink(missing_ok=True)
         tell({"event": "waiting"})
-        with _turn(cancelled):
+        with _turn(cancelled, lambda: progress({"event": "behind"})):
             failed = compare.run(made, tell, cancelled)
         if cancelled():
             tell({"event": "cancelled"})
@@ -125,13 +125,17 @@ def work(made: Comparison, progress: Progress = lambda event: None) -> list[str]
 
 
 @contextmanager
-def _turn(cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Wait until no other comparison works, or until this one is cancelled."""
+def _turn(cancelled: Callable[[], bool], behind: Callable[[], None]) -> Iterator[None]:
+    """Wait until no other comparison works, or until this one is cancelled; tells once if so."""
+    told = False
     while not cancelled():
         with _held(_folder("") / "turn") as free:
             if free is not None:
                 yield
                 return
+        if not told:
+            behind()
+        told = True
         time.sleep(0.5)
     yield
 

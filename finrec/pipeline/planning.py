@@ -45,7 +45,7 @@ def grid(
     preset: str = "standard",
     budget: float = 0.0,
     progress: Progress = lambda event: None,
-    ours: dict[str, dict[str, Any]] | None = None,
+    given: dict[str, dict[str, Any]] | None = None,
 ) -> tuple[Cell, ...]:
     """The cells of a comparison that is not made yet; see :func:`plan`."""
     found = store.find(snapshot)
@@ -60,13 +60,27 @@ def grid(
                 settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
             fused = name in PARTS
             if fused:
-                settings = _over(settings, ours or {})
+                settings = _over(settings, given or {})
+            else:
+                settings = settings | _arguments(name, given or {})
             random = fused or baselines.method(name).seeded
             for seed in range(seeds if random else 1):
                 cells.append(
                     Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
                 )
     return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
+
+
+def _arguments(name: str, given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Arguments given to a method, checked."""
+    own, known = given.get(name, {}), baselines.method(name).space
+    for argument in own:
+        if argument not in known:
+            raise DataError(
+                f"Method {name} has no setting {argument!r}; it has "
+                f"{', '.join(known) or 'none that can be changed'}."
+            )
+    return own
 
 
 def _over(settings: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:
