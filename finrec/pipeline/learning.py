@@ -149,7 +149,8 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
         "popularity": Popularity().fit(parts.test, parts),
         "recent_popularity": Popularity(RECENT_DAYS).fit(parts.test, parts),
     }
-    timed = {"counted": counted} if final.scorer.network.timing is not None else None
+    taught = final.scorer.network.timing is not None and settings.train.timing > 0
+    timed = {"counted": counted} if taught else None
     measured = protocols.evaluate(
         lambda fold: scorers[fold], parts, snapshot.info, references, timed=timed
     )

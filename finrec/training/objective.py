@@ -97,7 +97,8 @@ class Objective:
             memory = self.net.moments(batch, products)[1]
             last, *wait = waits(batch, torch.tensor(TAKEN, device=self.device))
             found.append((memory[:, 1:][last], *wait))
-        head.settle(*map(torch.cat, zip(*found, strict=True)))
+        if found:
+            head.settle(*map(torch.cat, zip(*found, strict=True)))
 
     def _timing(self, batch: sequences.Batch, memory: Tensor) -> Tensor | float:
         """Weighted loss of the second task; 0 where there is none."""
