@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finrec import snapshots
+from finrec import presets, snapshots
 from finrec.evaluation import significance
 from finrec.pipeline import compare, comparing, tuning
 from finrec.schema import DataError
@@ -129,6 +129,24 @@ def test_tuning_keeps_the_best_on_validation_and_compare_uses_it(made, monkeypat
     began = time.monotonic()
     assert tuning.tune("small", "markov", trials=6) == settings, "all trials are done already"
     assert time.monotonic() - began < 20
+
+
+def test_the_first_try_of_ours_is_the_preset_itself(home, small_dataset, monkeypatch):
+    asked = []
+
+    def fused(settings, parts, metric, trial):
+        asked.append(settings)
+        return 1.0 if settings.train.rate == 5e-4 else 0.1
+
+    monkeypatch.setattr(tuning, "_fused", fused)
+    snapshots.write(small_dataset)
+    found = tuning.tune("small", "+gnn", preset="quick", trials=12)
+    plain = presets.settings(small_dataset.info, asked[0].snapshot, "quick", "+gnn", tuning.SEED)
+    assert asked[0] == plain
+    assert len({s.model_dump_json() for s in asked}) > 4, "others are tried after it"
+    assert found.get("train", {}).get("rate") == 5e-4 or all(s.train.rate != 5e-4 for s in asked)
+    first = tuning._nested("+gnn", {n: v[0] for n, v in tuning._space("+gnn").items()})
+    assert first == {}, "the preset is left as it is"
 
 
 def test_a_variant_of_ours_is_a_run_that_is_used_again(home, small_dataset, monkeypatch):

@@ -17,15 +17,18 @@ from finrec.split import Split, split
 from finrec.training import assemble, fit
 from finrec.training.checkpoint import read_json, write_json
 
-# What may be tried of our own network; the first value is the default.
+# What may be tried of our own network besides what the preset says, which comes first.
 FUSED: dict[str, dict[str, tuple[Any, ...]]] = {
-    "model": {"dropout": (0.3, 0.2, 0.4), "decoder_layers": (1, 0), "layers": (2, 1)},
-    "train": {
-        "rate": (1e-3, 5e-4, 2e-3),
-        "half_life_days": (None, 180.0, 365.0),
-        "average": (0.0, 1.0),
+    "model": {
+        "dropout": (0.2, 0.3, 0.4), "decoder_layers": (0, 1), "layers": (1, 2),
+        "matching": ("dot", "cosine"),
     },
-}
+    "train": {
+        "rate": (5e-4, 1e-3, 2e-3), "epochs": (4, 6, 8, 12), "half_life_days": (180.0, 365.0),
+        "average": (1.0,),
+    },
+}  # fmt: skip
+AS_PRESET = object()  # in place of a value
 SEED = 0
 
 
@@ -131,7 +134,11 @@ def _distinct(study: Any) -> set[tuple[tuple[str, Any], ...]]:
 
 def _space(method: str) -> dict[str, tuple[Any, ...]]:
     if method in PARTS:
-        return {f"{g}.{n}": values for g, names in FUSED.items() for n, values in names.items()}
+        return {
+            f"{g}.{n}": (AS_PRESET, *values)
+            for g, names in FUSED.items()
+            for n, values in names.items()
+        }
     return {name: tuple(v) for name, v in baselines.method(method).space.items()}
 
 
@@ -141,7 +148,8 @@ def _nested(method: str, flat: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in flat.items():
         group, _, key = name.partition(".")
-        out.setdefault(group, {})[key] = value
+        if value is not AS_PRESET:
+            out.setdefault(group, {})[key] = value
     return out
 
 
