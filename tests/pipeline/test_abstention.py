@@ -55,7 +55,7 @@ def test_test_cases_do_not_move_the_threshold_by_time(shared_home, dataset):
         one, two = (standing.abstention(r, policy(right)) for r in (first, second))
         same(one, two)
     # Precision among the cases kept is that of the curve, so the kept measure is the whole of it.
-    chosen = standing.abstention(first, policy(0.01))
+    chosen = standing.abstention(first, policy(0.001))
     assert chosen.threshold in kept["threshold"] and chosen.cases == kept["cases"]
 
 
