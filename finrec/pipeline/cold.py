@@ -13,7 +13,7 @@ from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
 from finrec.schema import PRODUCT, DataError
-from finrec.scorer import Catalogue, Cohort
+from finrec.scorer import Catalogue
 from finrec.split import Cases, Fold, split
 from finrec.training import assemble, fit
 
@@ -37,16 +37,6 @@ class ColdProducts:
     popularity: float
     random: float
     k: int
-
-
-class _Random:
-    """Scores drawn at random, the same for the same call order."""
-
-    def __init__(self, n: int, seed: int) -> None:
-        self.n, self.rng = n, np.random.default_rng(seed)
-
-    def score(self, customers: Cohort) -> np.ndarray:
-        return self.rng.random((len(customers), self.n), dtype=np.float32)
 
 
 def products(
@@ -102,7 +92,7 @@ def products(
         len(target),
         recall(fitted.scorer),
         recall(Popularity().fit(test, seen)),
-        recall(_Random(n, seed)),
+        float((k / protocols.offered(target, n, not parts.repeatable).sum(1).clip(min=k)).mean()),
         k,
     )
 
