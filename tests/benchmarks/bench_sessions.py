@@ -41,7 +41,7 @@ def run() -> dict[str, Any]:
     )  # fmt: skip
     try:
         _wait()
-        asyncio.run(_browse(1, 60.0))  # warms up
+        asyncio.run(_browse(1, 30.0))  # warms up
         alone = asyncio.run(_browse(1, SECONDS))
         together = asyncio.run(_browse(SESSIONS, SECONDS))
         status = Path(f"/proc/{app.pid}/status").read_text()
