@@ -315,5 +315,6 @@ def test_quality_is_checked_and_told() -> None:
     assert figures["gini"] == pytest.approx(0.5) and figures["largest_product_share"] == 1
     told = " ".join(found.findings)
     assert "city is unknown in 50.0% of rows" in told and "Ages reach from 40 to 900" in told
-    assert "1 events are dated after today" in told
+    assert "1 event is dated after today." in told and "1 event repeats an event" in told
+    assert "50 customers have no event." in told and "1 product has no event." in told
     assert json.loads(json.dumps(found.to_json()))["figures"]["events"] == 51

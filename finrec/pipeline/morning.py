@@ -118,10 +118,11 @@ def book(
     frame = frame.sort_values(["priority", CUSTOMER], ascending=[False, True])
     nothing = ""
     if frame.empty:
+        away = resting & set(ids)
         nothing = (
             "Nothing is worth a call today: "
-            + (f"{len(resting & set(ids)):,} customers are snoozed or were called lately, and "
-               if resting & set(ids) else "")
+            + (f"{len(away):,} {'customer is' if len(away) == 1 else 'customers are'} snoozed or "
+               "called lately, and " if away else "")
             + f"no offer to the other {len(awake):,} is expected to bring more than "
             f"{policy.value.call_cost:g} {policy.value.currency}."
         )  # fmt: skip

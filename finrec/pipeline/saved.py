@@ -147,7 +147,7 @@ def outcome(name: str, snapshot: str | None = None) -> Outcome:
     sentence = (
         f"{number:,} of {len(offers):,} offers were taken up; {whole.expected:,.1f} were "
         f"expected ({whole.low:,} to {whole.high:,}): {side} the {level:.0%} interval. "
-        f"{int(made.sum()):,} offers are recorded as made."
+        f"{int(made.sum()):,} {'offer is' if made.sum() == 1 else 'offers are'} recorded as made."
     )
     return Outcome(name, len(offers), int(made.sum()), number, whole, pd.DataFrame(rows), sentence)
 

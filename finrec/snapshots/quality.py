@@ -18,6 +18,7 @@ from finrec.schema import AMOUNT, CUSTOMER, KIND, PRODUCT, TIME
 FAR = 3.0  # interquartile ranges beyond the quartiles that make an outlier
 OLDEST = 120
 MOST_PRODUCTS = 1000
+AGAIN = "an event of the same customer, product, time and kind"
 SKEWED = 100  # times as many events of the most frequent product as of the rarest
 
 
@@ -190,17 +191,17 @@ def _findings(columns: pd.DataFrame, figures: dict[str, Any]) -> Iterator[str]:
     for row in ages[ages["type"] == "number"].to_dict("records"):
         if row["max"] is not None and (row["max"] > OLDEST or row["min"] < 0):
             yield f"Ages reach from {row['min']:.6g} to {row['max']:.6g}."
-    for name, what in (
-        ("future_events", "are dated after today"),
-        ("repeated_events", "repeat an event of the same customer, product, time and kind"),
-        ("negative_amounts", "have a negative amount"),
+    for name, noun, one, many in (
+        ("future_events", "event", "is dated after today", "are dated after today"),
+        ("repeated_events", "event", f"repeats {AGAIN}", f"repeat {AGAIN}"),
+        ("negative_amounts", "event", "has a negative amount", "have a negative amount"),
+        ("cold_customers", "customer", "has no event", "have no event"),
+        ("products_without_events", "product", "has no event", "have no event"),
     ):
-        if figures[name]:
-            yield f"{figures[name]:,} events {what}."
-    if figures["cold_customers"]:
-        yield f"{figures['cold_customers']:,} customers have no event."
-    if figures["products_without_events"]:
-        yield f"{figures['products_without_events']:,} products have no event."
+        if figures[name] == 1:
+            yield f"1 {noun} {one}."
+        elif figures[name]:
+            yield f"{figures[name]:,} {noun}s {many}."
     if figures["imbalance"] and figures["imbalance"] >= SKEWED:
         yield (
             f"The most frequent product has {figures['imbalance']:,.0f} times the events of the "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 
 from finrec import pipeline, presets, snapshots
@@ -36,6 +38,7 @@ def test_facts_of_data_model_and_work(home):
     assert not health.health(of, run).signed
     (run.path / "foretold.safetensors").unlink()
     assert not health.health(of, run).measured
+    time.sleep(1.1)  # snapshots are told apart by the second
     later = dataset.events.assign(time=dataset.events["time"] + pd.Timedelta(days=1))
     newer = snapshots.write(
         type(dataset)(dataset.info, dataset.customers, dataset.products, later, dataset.links),
