@@ -197,6 +197,10 @@ class FusedRecommender(nn.Module):
         """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
         return self.moments(batch, products)[0]
 
+    def memory(self, batch, products: Tensor) -> Tensor:
+        """What the encoder knew right after each event, [B, T + 1, D]."""
+        return self.behaviour.memory(*self._inputs(batch, products), batch)
+
     def moments(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
         """:meth:`states`, and what the encoder knew right after each event, [B, T + 1, D] each."""
         start, events = self._inputs(batch, products)
@@ -244,8 +248,7 @@ class FusedRecommender(nn.Module):
         """
         if self.timing is None:
             raise ValueError("This network was not taught when customers take anything.")
-        start, events = self._inputs(batch, products)
-        memory = _last(self.behaviour.memory(start, events, batch), batch.lengths)
+        memory = _last(self.memory(batch, products), batch.lengths)
         known = batch.lengths > 0
         rows = torch.arange(len(known), device=known.device)[known]
         day = batch.days[rows, batch.lengths[known] - 1]

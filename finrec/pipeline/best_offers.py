@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from finrec.pipeline.foretold import drawn, told
 from finrec.scorer import Scorer
 from finrec.serving.abstain import Measured, points
 from finrec.serving.recommender import offerable
 from finrec.split import Cases
-from finrec.training import calibrate
 
 MOST_CASES = 2000
-BATCH = 512
 
 
 def measured(
@@ -26,13 +25,12 @@ def measured(
         repeatable: whether a product may be taken again.
         temperature: of the scorer's probabilities.
     """
-    drawn = np.random.default_rng(0).permutation(len(cases))[:MOST_CASES]
-    cases = cases.take(np.sort(drawn))
+
+    def may(some: Cases) -> np.ndarray:
+        return offerable(some.customers, products, repeatable)
+
     best, right = [np.zeros(0)], [np.zeros(0, dtype=bool)]
-    for start in range(0, len(cases), BATCH):
-        some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
-        may = offerable(some.customers, products, repeatable)
-        chance = calibrate.probabilities(scorer.score(some.customers), may, temperature)
+    for some, _, chance in told(scorer, drawn(cases, MOST_CASES), may, temperature):
         rows, first = np.arange(len(some)), chance.argmax(1)
         best.append(chance[rows, first])
         right.append(some.relevance(products)[rows, first])

@@ -237,25 +237,17 @@ def _views(block: dict[str, Any]) -> list[tuple[bool, str, dict[str, Any]]]:
 def command(cell: Cell) -> str:
     """What measures a cell again."""
     data = cell.snapshot.partition("@")[0]
-    if not cell.fused:
-        sets = "".join(
-            f" --set {cell.method}.{name}={json.dumps(value)}"
-            for name, value in cell.settings.items()
-        )
-        protocol = (
-            ""
-            if cell.protocol == store.find(cell.snapshot).info.protocol
-            else (f" --protocols {cell.protocol}")
-        )
-        return (
-            f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
-        )
+    groups = cell.settings if cell.fused else {cell.method: cell.settings}
     sets = "".join(
         f" --set {group}.{name}={json.dumps(value)}"
-        for group, values in cell.settings.items()
+        for group, values in groups.items()
         for name, value in values.items()
     )
-    return f"finrec train {data} --preset {cell.preset} --parts {cell.method} --seed {cell.seed}{sets}"  # fmt: skip  # noqa: E501
+    if cell.fused:
+        return f"finrec train {data} --preset {cell.preset} --parts {cell.method} --seed {cell.seed}{sets}"  # fmt: skip  # noqa: E501
+    own = store.find(cell.snapshot).info.protocol
+    protocol = "" if cell.protocol == own else f" --protocols {cell.protocol}"
+    return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
 
 
 def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:

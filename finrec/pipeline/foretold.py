@@ -6,7 +6,7 @@ it beforehand. It holds no name and no attribute of anybody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -53,6 +53,21 @@ class Foretold:
         return cls(**{name: tensors[name].numpy() for name in cls.__dataclass_fields__})
 
 
+def drawn(cases: Cases, most: int) -> Cases:
+    """At most so many cases, drawn at random, in their order."""
+    return cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:most]))
+
+
+def told(
+    scorer: Scorer, cases: Cases, may: Callable[[Cases], np.ndarray], temperature: float
+) -> Iterator[tuple[Cases, np.ndarray, np.ndarray]]:
+    """Cases in batches, what may be offered, bool [B, N], and its chances, float32 [B, N]."""
+    for start in range(0, len(cases), BATCH):
+        some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
+        open_ = may(some)
+        yield some, open_, calibrate.probabilities(scorer.score(some.customers), open_, temperature)
+
+
 def foretell(
     scorer: Scorer,
     cases: Cases,
@@ -71,16 +86,17 @@ def foretell(
         temperature: of the scorer's probabilities.
         most: None: all.
     """
-    if most is not None and len(cases) > most:
-        cases = cases.take(np.sort(np.random.default_rng(0).permutation(len(cases))[:most]))
+    if most is not None:
+        cases = drawn(cases, most)
     m = min(rerank.M, products)
     index = [np.zeros((0, m), np.int32)]
     chances = [np.zeros((0, m), np.float32)]
-    for start in range(0, len(cases), BATCH):
-        some = cases.take(np.arange(start, min(start + BATCH, len(cases))))
-        may = offered(some, products, not repeatable)
-        chance = calibrate.probabilities(scorer.score(some.customers), may, temperature)
-        found = rerank.candidates(chance, may)
+
+    def may(some: Cases) -> np.ndarray:
+        return offered(some, products, not repeatable)
+
+    for _, open_, chance in told(scorer, cases, may, temperature):
+        found = rerank.candidates(chance, open_)
         index.append(found.index.astype(np.int32))
         chances.append(found.fit)
     return Foretold(

@@ -172,9 +172,7 @@ def counted(customers: Cohort, window: float) -> np.ndarray:
 
 
 def _temperature(scorer: FusedScorer, parts: Split, most: int = 2000) -> float:
-    cases = parts.valid.cases
-    rows = np.random.default_rng(0).permutation(len(cases))[:most]
-    sample = cases.take(np.sort(rows))
+    sample = foretelling.drawn(parts.valid.cases, most)
     allowed = offerable(sample.customers, len(parts.catalogue), parts.repeatable)
     if sample.allowed is not None:
         allowed = sample.allowed

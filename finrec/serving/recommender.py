@@ -83,8 +83,9 @@ class Recommender:
         Raises:
             DataError: when the snapshot knows one of them not at all.
         """
+        links = self._links(ids if len(ids) <= FEW else None)
         if len(ids) <= FEW:
-            events, customers = self._looked_up(ids)
+            events, customers = self._looked_up(ids, links)
             known: Container[str] = {*events[CUSTOMER], *customers[CUSTOMER]}
         else:
             events, customers = self.dataset.events, self.dataset.customers
@@ -95,7 +96,6 @@ class Recommender:
                     f"Customer {customer!r} is not in {self.snapshot.ref}; check the id or ingest "
                     "data that holds this customer."
                 )
-        links = self._links(ids if len(ids) <= FEW else None)
         return cohort(ids, events, customers, self.catalogue, self.now, links)
 
     def _links(self, ids: Sequence[str] | None = None) -> pd.DataFrame | None:
@@ -110,9 +110,10 @@ class Recommender:
             "OR target IN (SELECT unnest($1))", asked,
         )  # fmt: skip
 
-    def _looked_up(self, ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Events and attributes of a few customers, with the types that the tables have."""
-        links = self._links(ids)
+    def _looked_up(
+        self, ids: Sequence[str], links: pd.DataFrame | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Events and attributes of a few customers and of those linked to them, typed as stored."""
         linked = set() if links is None else {*links[SOURCE], *links[TARGET]}
         asked = [[*map(str, ids), *sorted(linked - set(ids))]]
         tables = []

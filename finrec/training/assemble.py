@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -261,6 +261,15 @@ class FusedScorer:
     given: Inputs
     length: int
 
+    def _batches(
+        self, customers: Cohort, size: int
+    ) -> Iterator[tuple[np.ndarray, sequences.Batch]]:
+        """Rows of customers of like length, with their tensors on the network's device."""
+        encoded = sequences.encode(customers, self.given.customers)
+        for rows in sequences.bucketed(np.minimum(customers.lengths, self.length), size):
+            batch = sequences.batch(encoded, rows, self.length)
+            yield rows, batch.to(self.network.bias.device)
+
     @torch.inference_mode()
     def chance(
         self, customers: Cohort, window: float, intensity: float = 1.0, batch: int = 512
@@ -276,11 +285,9 @@ class FusedScorer:
             batch: customers at once.
         """
         self.network.eval()
-        encoded = sequences.encode(customers, self.given.customers)
         out = np.empty(len(customers))
         products = self.network.products()
-        for rows in sequences.bucketed(np.minimum(customers.lengths, self.length), batch):
-            tensors = sequences.batch(encoded, rows, self.length).to(self.network.bias.device)
+        for rows, tensors in self._batches(customers, batch):
             out[rows] = self.network.chance(tensors, products, window, intensity).cpu().numpy()
         return out
 
@@ -288,11 +295,8 @@ class FusedScorer:
     def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
         """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
         self.network.eval()
-        device = self.network.bias.device
-        encoded = sequences.encode(customers, self.given.customers)
         out = np.empty((len(customers), len(self.given.catalogue)), dtype=np.float32)
         products = self.network.products()
-        for rows in sequences.bucketed(np.minimum(customers.lengths, self.length), batch):
-            tensors = sequences.batch(encoded, rows, self.length).to(device)
+        for rows, tensors in self._batches(customers, batch):
             out[rows] = self.network(tensors, products).cpu().numpy()
         return out

@@ -94,7 +94,7 @@ class Objective:
         for part in sequences.bucketed(self.lengths[rows], 512):
             batch = sequences.batch(self.encoded, rows[part], self.settings.model.length)
             batch = batch.to(self.device)
-            memory = self.net.moments(batch, products)[1]
+            memory = self.net.memory(batch, products)
             last, *wait = waits(batch, torch.tensor(TAKEN, device=self.device))
             found.append((memory[:, 1:][last], *wait))
         if found:
