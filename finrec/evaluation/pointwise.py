@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from finrec.evaluation import calibration
+from finrec.evaluation import calibration, significance
 from finrec.split import Cases
 
 VARIANTS = {
@@ -44,12 +44,14 @@ class Pairs:
             serves all customers.
         popular: log of 1 + the product's training events.
         weight: how many pairs it stands for.
+        customer: a code; pairs of one customer are not independent of each other.
     """
 
     truth: np.ndarray
     score: np.ndarray
     popular: np.ndarray
     weight: np.ndarray
+    customer: np.ndarray
 
 
 class _Standardised:
@@ -86,6 +88,7 @@ class Collector:
     def add(self, cases: Cases, scores: np.ndarray) -> None:
         """Draw from these cases, scored float [C, N]."""
         table = _Standardised(scores)
+        self.who = cases.customers.ids
         n = scores.shape[1]
         taken = cases.relevance(n) | cases.customers.seen(n)
         free = ~taken if cases.allowed is None else ~taken & cases.allowed
@@ -140,16 +143,17 @@ class Collector:
     def _keep(self, variant: str, table: _Standardised, truth: np.ndarray, row: np.ndarray,
               product: np.ndarray, weight: np.ndarray) -> None:  # fmt: skip
         self.parts[variant].append(
-            (truth, table.at(row, product), self.log_counts[product], weight)
+            (truth, table.at(row, product), self.log_counts[product], weight, self.who[row])
         )
 
     def pairs(self) -> dict[str, Pairs]:
         """All pairs drawn so far, by variant."""
-        empty = (np.zeros(0, bool), np.zeros(0), np.zeros(0), np.zeros(0))
-        return {
-            variant: Pairs(*(np.concatenate(c) for c in zip(*(parts or [empty]), strict=True)))
-            for variant, parts in self.parts.items()
-        }
+        empty = (np.zeros(0, bool), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, object))
+        found = {}
+        for variant, parts in self.parts.items():
+            *columns, who = (np.concatenate(c) for c in zip(*(parts or [empty]), strict=True))
+            found[variant] = Pairs(*columns, np.unique(who.astype(str), return_inverse=True)[1])
+        return found
 
 
 def evaluate(valid: Mapping[str, Pairs], test: Mapping[str, Pairs]) -> dict[str, Any]:
@@ -176,6 +180,7 @@ def _measured(valid: Pairs, test: Pairs) -> dict[str, Any]:
     popular.pop("reliability")
     return {
         **own,
+        "intervals": intervals(test, test.score >= own["threshold"]),
         "pairs": len(test.truth),
         "pairs_stand_for": float(test.weight.sum()),
         "positives": int(test.truth.sum()),
@@ -183,6 +188,24 @@ def _measured(valid: Pairs, test: Pairs) -> dict[str, Any]:
         "always_yes": always,
         "popular": popular,
     }
+
+
+def intervals(pairs: Pairs, yes: np.ndarray) -> dict[str, list[float]]:
+    """95 % bootstrap intervals of precision, recall and F1, customers resampled: [low, high].
+
+    Args:
+        pairs: R pairs.
+        yes: what is said of them, bool [R].
+    """
+    parts = (pairs.truth & yes, yes, pairs.truth)
+    sums = [np.bincount(pairs.customer, part * pairs.weight) for part in parts]
+    hits, said, true = significance.resampled(np.stack(sums, 1)).T
+    found = {
+        "precision": hits / np.maximum(said, 1e-12),
+        "recall": hits / np.maximum(true, 1e-12),
+        "f1": 2 * hits / np.maximum(said + true, 1e-12),
+    }
+    return {name: list(significance.bounds(values)) for name, values in found.items()}
 
 
 def answers(

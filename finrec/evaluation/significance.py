@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHUNK = 200  # resamples in memory at once
+CHUNK = 200  # resamples in memory at once, at most
+CELLS = 8_000_000  # customers drawn in memory at once
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,34 @@ def bootstrap(
         resamples: number of resamples.
         seed: of the resampling.
     """
-    sums, counts = _by_customer(values, customers)
+    sums, counts = resampled(np.stack(_by_customer(values, customers), 1), resamples, seed).T
+    return Interval(float(values.mean()), *bounds(sums / counts, level))
+
+
+def resampled(totals: np.ndarray, resamples: int = 2000, seed: int = 0) -> np.ndarray:
+    """Sums over customers drawn with replacement, float64 [resamples, F].
+
+    Args:
+        totals: of each customer, float [customers, F].
+        resamples: number of resamples.
+        seed: of the resampling.
+    """
     rng = np.random.default_rng(seed)
-    size = len(sums)
-    means = np.empty(resamples)
-    for start in range(0, resamples, CHUNK):
-        stop = min(start + CHUNK, resamples)
+    size = len(totals)
+    out = np.empty((resamples, totals.shape[1]))
+    step = max(1, min(CHUNK, CELLS // size))
+    for start in range(0, resamples, step):
+        stop = min(start + step, resamples)
         drawn = rng.integers(0, size, (stop - start, size))
-        means[start:stop] = sums[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(values.mean()), float(low), float(high))
+        for column, total in enumerate(totals.T):
+            out[start:stop, column] = total[drawn].sum(1)
+    return out
+
+
+def bounds(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of resampled values."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def paired(

@@ -220,6 +220,10 @@ def _intervals(cell: Cell) -> dict[tuple[str, bool, str, str], dict[str, float]]
                 interval = significance.bootstrap(rows[metric].to_numpy(), who)
                 told = {"low": interval.low, "high": interval.high}
                 found[(cell.protocol, True, part, metric)] = told
+    pairs = cell.result()["metrics"].get("P", {})
+    for _, part, block in _views(pairs):
+        for metric, (low, high) in block.get("intervals", {}).items():
+            found[("P", True, part, metric)] = {"low": low, "high": high}
     return found
 
 

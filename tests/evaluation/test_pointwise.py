@@ -173,3 +173,40 @@ def test_evaluate_reports_every_variant_beside_always_yes_and_popularity(small_d
     assert found["f1"] == uniform["f1"]
     assert uniform["prevalence"] == pytest.approx(0.5)
     assert found["variants"]["natural"]["prevalence"] < 0.3
+
+
+def _some_pairs(customers: np.ndarray) -> tuple[pointwise.Pairs, np.ndarray]:
+    rng = np.random.default_rng(6)
+    truth, yes = rng.random(len(customers)) < 0.5, rng.random(len(customers)) < 0.6
+    nothing = np.zeros(len(customers))
+    return pointwise.Pairs(truth, nothing, nothing, nothing + 1, customers), yes
+
+
+def test_intervals_hold_the_figures_and_are_those_of_the_normal_approximation():
+    pairs, yes = _some_pairs(np.arange(3000))
+    found = pointwise.intervals(pairs, yes)
+    told = pointwise.counts(pairs.truth, yes)
+    for name in ("precision", "recall", "f1"):
+        assert found[name][0] < told[name] < found[name][1]
+    half = 1.96 * np.sqrt(told["precision"] * (1 - told["precision"]) / yes.sum())
+    assert np.diff(found["precision"])[0] / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_pairs_of_one_customer_are_resampled_together():
+    pairs, yes = _some_pairs(np.arange(100))
+    times = np.repeat(np.arange(100), 30)
+    many = pointwise.Pairs(*(column[times] for column in vars(pairs).values()))
+    apart = pointwise.Pairs(*list(vars(many).values())[:-1], np.arange(3000))
+    together = np.diff(pointwise.intervals(many, yes[times])["f1"])
+    assert together > 4 * np.diff(pointwise.intervals(apart, yes[times])["f1"])
+
+
+def test_the_same_customer_in_two_batches_keeps_one_code(small_dataset):
+    parts = split(small_dataset)
+    collector = pointwise.Collector(np.ones(len(parts.catalogue)), 0)
+    scores = np.random.default_rng(0).random((len(parts.test.cases), len(parts.catalogue)))
+    for _ in range(2):
+        collector.add(parts.test.cases, scores)
+    pairs = collector.pairs()["uniform"]
+    half = len(pairs.customer) // 2
+    assert np.array_equal(pairs.customer[:half], pairs.customer[half:])

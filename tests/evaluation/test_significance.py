@@ -61,3 +61,11 @@ def test_holm_by_hand():
 def test_spread_over_seeds():
     assert significance.spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
     assert np.isnan(significance.spread([1.0])[1])
+
+
+def test_sums_over_resampled_customers_do_not_depend_on_how_many_are_held_at_once(monkeypatch):
+    totals = np.random.default_rng(4).random((30, 2))
+    whole = significance.resampled(totals, 50)
+    monkeypatch.setattr(significance, "CELLS", 90)  # three resamples at once
+    assert np.array_equal(whole, significance.resampled(totals, 50))
+    assert whole.mean(0) == pytest.approx(totals.sum(0), rel=0.1)
