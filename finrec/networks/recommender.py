@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
+from finrec.networks.lending import Lending
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
@@ -55,7 +56,8 @@ class FusedRecommender(nn.Module):
 
     Args:
         known: bool [N], products with training events. Of the others the embedding and the bias
-            can't be learned: the embedding is left out, the bias is the mean of the known ones.
+            can't be learned: they are lent by known products with texts alike (:class:`Lending`);
+            without a text the embedding is left out, and the bias is the mean of the known ones.
         behaviour: the Transformer over events.
         profile: attributes of customers.
         attributes: attributes of products, with their inputs.
@@ -105,6 +107,8 @@ class FusedRecommender(nn.Module):
             self.register_buffer("attribute_numbers", attributes[1], persistent=False)
             self.register_buffer("attribute_codes", attributes[2], persistent=False)
         self.text = text
+        self.lending: Lending | None = None
+        self.settle_lending()
         self.graph = graph
         self.paths = paths
         self.repeats = repeats
@@ -126,22 +130,39 @@ class FusedRecommender(nn.Module):
         if self.training and self.id_dropout and self.text is not None:
             kept = torch.rand(len(out), 1, device=out.device) >= self.id_dropout
             out = out * kept  # so that text alone must do, as for a product never sold
+        return self._read(out)
+
+    def described(self) -> Tensor:
+        """What is read of the products, attributes and text, [N, D]; zeros where nothing is."""
+        return self._read(torch.zeros_like(self.embedding))
+
+    def _read(self, out: Tensor) -> Tensor:
         if self.attributes is not None:
             out = out + self.attributes(self.attribute_numbers, self.attribute_codes)
         if self.text is not None:
             out = out + self.text()
         return out
 
+    def settle_lending(self) -> None:
+        """Find lenders by the texts as they are now; none where all products are known."""
+        if self.text is not None and not self.all_known and self.known.any():
+            self.lending = Lending(self.text.vectors, self.known)
+
     def prior(self) -> Tensor:
         """What every product's score begins with, [N]."""
         if self.all_known or not self.known.any():
             return self.bias
-        return torch.where(self.known, self.bias, self.bias[self.known].mean())
+        prior = torch.where(self.known, self.bias, self.bias[self.known].mean())
+        return prior if self.lending is None else self.lending.prior(prior)
 
     def products(self, hidden: Hidden | None = None) -> Tensor:
         """Product vectors [N, D], with their neighbourhood where there is a graph."""
         out = self.own_vectors()
-        return out if self.graph is None else self.graph(out, hidden)
+        if self.graph is not None:
+            out = self.graph(out, hidden)
+        if self.lending is None or self.training:  # new products are nobody's target in training
+            return out
+        return self.lending(out, self.described())
 
     def _inputs(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
         start = self.profile(batch.numbers, batch.categories)  # [B, D]

@@ -1,9 +1,9 @@
 """A product that does not exist yet: who would want it, by its words and attributes alone.
 
 The network's own inductive path is used: the vector of a product without any purchase is its
-attributes plus its text (:meth:`finrec.networks.recommender.FusedRecommender.own_vectors`), its
-score begins where the known products' begin on average, and it has no neighbours in the graph and
-is in nobody's past. Nothing is learned here.
+attributes plus its text, and what is lent by known products with texts like its own
+(:mod:`finrec.networks.lending`). Without a text its score begins where the known products' begin on
+average, and it has no neighbours in the graph. It is in nobody's past. Nothing is learned here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 
 from finrec.config import text_encoder_dir
 from finrec.features import sequences, text
+from finrec.networks import lending
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.scorer import Cohort
 from finrec.serving.recommender import Recommender
@@ -85,8 +86,8 @@ def imagine(
         DataError: when this model can read nothing of what was said.
     """
     row = _row(recommender, name, description, given or {})
-    vector, read, unread = _vector(recommender, row, given or {})
-    probability, place = _ranked(recommender, customers, vector)
+    vector, words, read, unread = _vector(recommender, row, given or {})
+    probability, place = _ranked(recommender, customers, vector, words)
     order = np.lexsort((customers.ids.astype(str), place, -probability))
     table = pd.DataFrame(
         {
@@ -122,12 +123,13 @@ _WORDS = (PRODUCT, NAME, DESCRIPTION)
 @torch.inference_mode()
 def _vector(
     recommender: Recommender, row: pd.DataFrame, given: Mapping[str, Any]
-) -> tuple[torch.Tensor, tuple[str, ...], tuple[str, ...]]:
-    """The product's own vector before the graph, [1, D]; what was read and what was not."""
+) -> tuple[torch.Tensor, torch.Tensor | None, tuple[str, ...], tuple[str, ...]]:
+    """What is read of the product, [1, D]; its text, [1, V]; what was read and what was not."""
     network, inputs = recommender.scorer.network, recommender.scorer.given
     network.eval()
     device = network.bias.device
     vector = torch.zeros(1, network.embedding.shape[1], device=device)
+    words: torch.Tensor | None = None
     read: list[str] = []
     said = {k for k, v in given.items() if v is not None and v != ""}
     if network.attributes is not None:
@@ -142,8 +144,8 @@ def _vector(
     if network.text is not None and reads_text(recommender):
         named_encoder = recommender.run.settings.model.text_encoder
         folder = text_encoder_dir(named_encoder) if named_encoder else None
-        words = text.encode(text.describe(row), folder)
-        vector = vector + network.text(torch.from_numpy(words).to(device))
+        words = torch.from_numpy(text.encode(text.describe(row), folder)).to(device)
+        vector = vector + network.text(words)
         read.insert(0, "text")
     if not read:
         why = (
@@ -156,7 +158,7 @@ def _vector(
             "so it knows nothing of this product; choose a model with the text part, or give "
             f"{', '.join(attributes(recommender)) or 'texts to a new one'}."
         )
-    return vector, tuple(read), tuple(sorted(said - set(read)))
+    return vector, words, tuple(read), tuple(sorted(said - set(read)))
 
 
 def _with_graph(network: Any, vector: torch.Tensor) -> torch.Tensor:
@@ -170,24 +172,41 @@ def _with_graph(network: Any, vector: torch.Tensor) -> torch.Tensor:
     return vector
 
 
+def _settled(
+    network: Any, products: torch.Tensor, described: torch.Tensor, words: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The vector as it is matched, [1, D], and what its score begins with, [1]."""
+    prior = network.prior()
+    if words is not None and network.known.any():
+        places, weights = lending.lenders(network.text.vectors, network.known, words)
+        if weights.sum() > 0:
+            learned = products - network.described()
+            vector = lending.lend(learned, places, weights, described)
+            return vector, (weights * prior[places]).sum(1)
+    known = network.known if network.known.any() else torch.ones_like(network.known)
+    return _with_graph(network, described), network.bias[known].mean()[None]
+
+
 @torch.inference_mode()
 def _ranked(
-    recommender: Recommender, customers: Cohort, vector: torch.Tensor
+    recommender: Recommender,
+    customers: Cohort,
+    described: torch.Tensor,
+    words: torch.Tensor | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Chance (as any product's: if the customer takes something next) and place, [B] each."""
     scorer = recommender.scorer
     network = scorer.network
     encoded = sequences.encode(customers, scorer.given.customers)
     products = network.products()
-    vector = _with_graph(network, vector)
-    prior = network.bias[network.known].mean() if network.known.any() else network.bias.mean()
+    vector, prior = _settled(network, products, described, words)
     temperature = recommender.run.provenance["temperature"]
     may = recommender.offerable(customers)
     probability = np.empty(len(customers), dtype=np.float32)
     place = np.empty(len(customers), dtype=np.int64)
     for rows in sequences.bucketed(np.minimum(customers.lengths, scorer.length), BATCH):
         batch = sequences.batch(encoded, rows, scorer.length).to(network.bias.device)
-        fits = network.match(network.customers(batch, products), vector, prior[None])  # [b, 1]
+        fits = network.match(network.customers(batch, products), vector, prior)  # [b, 1]
         own = fits.cpu().numpy()
         scores = np.concatenate([network(batch, products).cpu().numpy(), own], axis=1)
         allowed = np.concatenate([may[rows], np.ones((len(rows), 1), dtype=bool)], axis=1)

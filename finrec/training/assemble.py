@@ -136,6 +136,7 @@ def settled(scorer: FusedScorer) -> FusedScorer:
     frozen = TextTower(vectors, tower.project.out_features)
     frozen.project.load_state_dict(tower.project.state_dict())
     scorer.network.text = frozen.to(scorer.network.bias.device)
+    scorer.network.settle_lending()
     return replace(scorer, given=replace(scorer.given, texts=vectors.numpy(), encoder=None))
 
 

@@ -17,6 +17,33 @@ TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
 
 
 @pytest.fixture(scope="module")
+def reading(shared_home: Path, small_dataset: schema.Dataset) -> Any:
+    """A tiny model with texts and graph."""
+    snapshot = snapshots.write(small_dataset, {"source": "tests", "files": []})
+    course = {"epochs": 1, "batch": 32}
+    told = presets.settings(snapshot.info, snapshot.ref, "quick", "+tl+gnn", 0, "cpu", TINY, course)
+    return pipeline.load(pipeline.train(told).id)
+
+
+def test_imagined_product_is_lent_what_its_twin_in_the_catalogue_is(reading: Any) -> None:
+    """P12 has no purchase, but a text: known products with texts alike lend to both."""
+    twin = reading.catalogue.table.iloc[11]
+    network = reading.scorer.network
+    assert network.lending.new.tolist() == [11]
+    people = reading.cohort(products.asked(reading))
+    given = {"type": twin["type"], "rate": float(twin["rate"])}
+    found = cold.imagine(reading, people, str(twin["name"]), str(twin["description"]), given)
+    scores = reading.scorer.score(people)
+    may = reading.offerable(people)
+    widened = np.concatenate([scores, scores[:, [11]]], axis=1)
+    allowed = np.concatenate([may, np.ones((len(people), 1), dtype=bool)], axis=1)
+    temperature = reading.run.provenance["temperature"]
+    expected = calibrate.probabilities(widened, allowed, temperature)[:, -1]
+    by_customer = found.customers.set_index("customer_id").loc[list(people.ids)]
+    np.testing.assert_allclose(by_customer["probability"], expected, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
 def recommender(shared_home: Path, small_dataset: schema.Dataset) -> Any:
     """A tiny model without texts, with attributes and graph."""
     snapshot = snapshots.write(small_dataset, {"source": "tests", "files": []})

@@ -64,9 +64,24 @@ def test_its_embedding_is_never_learned_and_its_bias_is_ordinary(made):
     given, histories = assemble.inputs(split(kept), "valid", settings)
     assert given.known.sum() == len(part.catalogue) - 1 and not given.known[0]
     fitted = fit.fit(given, histories, settings, None, epochs=2).scorer.network
-    assert float(fitted.prior()[0].detach()) == pytest.approx(
-        float(fitted.bias[given.known].mean().detach())
-    )
     np.testing.assert_allclose(
         fitted.own_vectors()[0].detach(), fitted.text()[0].detach(), atol=1e-6
+    )
+    group = [p for p in range(GROUPS, len(given.known), GROUPS)]  # described as it is
+    places = fitted.lending.places[0].tolist()
+    assert set(places) <= set(group) and len(places) == 5
+    begins = fitted.bias[places].mean()  # all five are described alike, so they count the same
+    assert float(fitted.prior()[0].detach()) == pytest.approx(float(begins.detach()), abs=1e-6)
+
+
+def test_without_texts_its_score_begins_where_others_do_on_average(made):
+    dataset = shops()
+    never = dataset.events["product_id"] == "P00"
+    kept = Dataset(dataset.info, dataset.customers, dataset.products, dataset.events[~never])
+    settings = made("baseline")
+    given, histories = assemble.inputs(split(kept), "valid", settings)
+    fitted = fit.fit(given, histories, settings, None, epochs=1).scorer.network
+    assert fitted.lending is None
+    assert float(fitted.prior()[0].detach()) == pytest.approx(
+        float(fitted.bias[given.known].mean().detach())
     )
