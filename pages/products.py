@@ -187,7 +187,8 @@ def to_come(snapshot: Snapshot, run: Run | None) -> None:
         return
     st.markdown(
         "Describe a product that nobody has bought yet. The model reads its words and attributes "
-        "as it reads those of every product, and says whom it would suit more than others."
+        "as it reads those of every product, lends it what it learned of those described most "
+        "like it, and says whom it would suit more than others."
     )
     recommender = memory.loaded(run.id).recommender
     if not verbs.reads_text(recommender):
