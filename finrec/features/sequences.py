@@ -226,3 +226,27 @@ def bucketed(
     batches = [order[i : i + size] for i in range(0, len(order), size)]
     for index in rng.permutation(len(batches)):
         yield batches[index]
+
+
+def tight(
+    lengths: np.ndarray, size: int, tokens: int = 8_192, padded: float = 0.1
+) -> Iterator[np.ndarray]:
+    """Rows in batches of like length, the longest first, of which little is padding.
+
+    Args:
+        lengths: events of each customer, int64.
+        size: most customers in a batch.
+        tokens: most tokens in a batch, so that what is worked out stays in the cache.
+        padded: padding allowed, as a share of the real tokens.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    ends = np.cumsum(lengths[order] + 1)
+    start = 0
+    while start < len(order):
+        longest = lengths[order[start]] + 1
+        most = max(1, min(size, tokens // longest))
+        real = ends[start : start + most] - (ends[start - 1] if start else 0)
+        whole = longest * np.arange(1, len(real) + 1)
+        fits = int(np.flatnonzero(whole <= (1 + padded) * real)[-1]) + 1
+        yield order[start : start + fits]
+        start += fits

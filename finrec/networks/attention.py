@@ -8,6 +8,7 @@ appearance: (1) embedding plus position, (2) and (3) sinusoid, (4) and (5) encod
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -81,14 +82,48 @@ class MultiHeadAttention(nn.Module):
             causal: token i looks at memory tokens up to i; instead of ``mask``.
         """
         mixed = F.scaled_dot_product_attention(
-            self._split(self.query(x)),
-            self._split(self.key(memory)),
-            self._split(self.value(memory)),
+            *map(self._split, self._projected(x, memory)),
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=causal,
         )  # [B, H, Q, K]
         return self.output(mixed.transpose(1, 2).flatten(2))  # [B, Q, D]
+
+    def _projected(self, x: Tensor, memory: Tensor) -> Sequence[Tensor]:
+        """Queries [B, Q, D], keys and values [B, M, D]; in one product where all are of x."""
+        layers = (self.query, self.key, self.value)
+        if x is not memory:
+            return [layer(of) for layer, of in zip(layers, (x, memory, memory), strict=True)]
+        weight = torch.cat([layer.weight for layer in layers])
+        return F.linear(x, weight, torch.cat([layer.bias for layer in layers])).chunk(3, -1)
+
+    def one(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As ``forward`` for one query a row, without a key and a value of each token.
+
+        ``q . (K m + b) = (K^T q) . m + q . b``, where the last term is the same for all tokens and
+        leaves the softmax as it is; and a mean of values is the value of the mean. So the maps
+        of keys and values are applied once a row.
+
+        Args:
+            x: [B, 1, D].
+            memory: [B, M, D].
+            mask: bool, True where the query may look, [B, 1, 1, M].
+        """
+        batch, _, width = x.shape
+        by_head = (self.heads, width // self.heads, width)
+        query = self.query(x).view(batch, *by_head[:2]).transpose(0, 1)  # [H, B, K]
+        asked = (query @ self.key.weight.view(by_head)).transpose(0, 1)  # [B, H, D]
+        mixed = F.scaled_dot_product_attention(
+            asked[:, None],
+            memory[:, None],
+            memory[:, None],
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            scale=by_head[1] ** -0.5,
+        )  # [B, 1, H, D]
+        values = self.value.weight.view(by_head).transpose(1, 2)  # [H, D, K]
+        found = mixed[:, 0].transpose(0, 1) @ values  # [H, B, K]
+        return self.output(found.transpose(0, 1).flatten(1) + self.value.bias)[:, None]
 
     def weights(
         self, x: Tensor, memory: Tensor, mask: Tensor | None = None, causal: bool = False
@@ -146,7 +181,7 @@ class EncoderLayer(nn.Module):
         seen = up_to(places, x.shape[1])
         y = self.attention_norm(x) if self.pre_norm else x
         z = pick(x, places)
-        mixed = self.attention(pick(y, places), y, seen)
+        mixed = self.attention.one(pick(y, places), y, seen)
         return self._residual(z, lambda _: mixed)
 
     def explain(
@@ -199,9 +234,9 @@ class DecoderLayer(nn.Module):
         """The causal output for one query of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
         seen = up_to(places, memory.shape[1])
         y = self.norms[0](x) if self.pre_norm else x
-        mixed = self.own(pick(y, places), y, seen)
+        mixed = self.own.one(pick(y, places), y, seen)
         z = self._sub(0, pick(x, places), lambda _: mixed)
-        z = self._sub(1, z, lambda q: self.cross(q, memory, seen))
+        z = self._sub(1, z, lambda q: self.cross.one(q, memory, seen))
         return self._sub(2, z, self.network)
 
     def explain(self, x: Tensor, memory: Tensor, causal: bool = True) -> tuple[Tensor, Tensor]:

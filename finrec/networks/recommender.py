@@ -208,11 +208,17 @@ class FusedRecommender(nn.Module):
             return customers, products
         return self.sharpness * F.normalize(customers, dim=-1), F.normalize(products, dim=-1)
 
-    def match(self, customers: Tensor, products: Tensor, prior: Tensor) -> Tensor:
-        """Scores [S, N] of customer vectors [S, D], product vectors [N, D] and their priors [N]."""
+    def match(
+        self, customers: Tensor, products: Tensor, prior: Tensor, out: Tensor | None = None
+    ) -> Tensor:
+        """Scores [S, N] of customer vectors [S, D], product vectors [N, D] and their priors [N].
+
+        Args:
+            out: where to write them, float [S, N]; None: a new tensor.
+        """
         left, right = self.sides(customers, products)
-        scores = torch.addmm(prior, left, right.T)
-        return scores if self.matching is None else scores + self.matching(customers, products)
+        scores = torch.addmm(prior, left, right.T, out=out)
+        return scores if self.matching is None else scores.add_(self.matching(customers, products))
 
     def states(self, batch, products: Tensor) -> Tensor:
         """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
@@ -245,9 +251,24 @@ class FusedRecommender(nn.Module):
         """Scores [B, N]; pass ``products`` (from :meth:`products`) when scoring many batches."""
         table = self.products() if products is None else products
         scores = self.match(self.customers(batch, table), table, self.prior())
+        return self.add_to(scores, torch.arange(len(scores), device=scores.device), batch, table)
+
+    def add_to(self, scores: Tensor, rows: Tensor, batch, products: Tensor) -> Tensor:
+        """Scores with what is no match of vectors added in place.
+
+        Args:
+            scores: from :meth:`match`, [S, N].
+            rows: the row of scores that each customer of the batch has, int64 [B].
+            batch: B customers.
+            products: from :meth:`products`.
+        """
         if self.repeats is not None:
-            scores = scores + self._repeated(batch, table)
-        return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
+            past = own_past(batch, self.repeats.edges, asked=False)
+            cell = rows[past.rows] * len(products) + past.products
+            scores.view(-1).index_add_(0, cell, self.repeats(products, past))
+        if self.paths is not None:
+            self.paths.add_to(scores, rows, batch.products, batch.lengths)
+        return scores
 
     def own_past(self, batch, products: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
         """Target row, product and addition to the score of each pair, for the loss; [K] each."""

@@ -241,18 +241,22 @@ class CustomerNode(nn.Module):
             nodes: projected neighbours, [B, X, D].
             own: the projected customer, [B, 1, D].
         """
-        logits = F.leaky_relu(nodes @ self.of_product + own @ self.of_customer, 0.2)
-        return 20 * torch.tanh(logits / 20)
+        return self._exponents(nodes @ self.of_product + own @ self.of_customer)
 
-    def _nodes(self, own: Tensor, products: Tensor, around: Around | None) -> Tensor:
-        """The customer, its attributes, its products, [B, 1 + A + T, D]."""
+    @staticmethod
+    def _exponents(logits: Tensor) -> Tensor:
+        return 20 * torch.tanh(F.leaky_relu(logits, 0.2) / 20)
+
+    @staticmethod
+    def _raw(own: Tensor, products: Tensor, around: Around | None) -> Tensor:
+        """The customer, its attributes, its products, [B, 1 + A + T, D], not projected."""
         first = own[:, None]
         always = first if around is None else torch.cat([first, around.attributes], 1)
-        return self.project(torch.cat([always, products], 1))
+        return torch.cat([always, products], 1)
 
     def forward(self, own: Tensor, products: Tensor, around: Around | None = None) -> Tensor:
         """Sums over prefixes, so all moments cost one pass."""
-        nodes = self._nodes(own, products, around)
+        nodes = self.project(self._raw(own, products, around))
         share = self._weighed(nodes, nodes[:, :1]).exp()[..., None]  # [B, 1 + A + T, 1]
         first = nodes.shape[1] - products.shape[1] - 1  # attributes are known from the beginning
         taken, total = (share * nodes).cumsum(1)[:, first:], share.cumsum(1)[:, first:]
@@ -265,27 +269,29 @@ class CustomerNode(nn.Module):
     def _shares(
         self, own: Tensor, products: Tensor, real: Tensor, around: Around | None
     ) -> tuple[Tensor, Tensor]:
-        """Neighbours and their coefficients after the last real event.
+        """Neighbours, not projected, and their coefficients after the last real event.
 
         Returns:
             [B, 1 + A + T, D] and [B, 1 + A + T]; where customers are linked, one more at the end.
         """
-        nodes = self._nodes(own, products, around)
-        customer = nodes[:, :1]
+        nodes = self._raw(own, products, around)
         always = nodes.shape[1] - products.shape[1]
         seen = torch.cat([real[:, :1].expand(-1, always), real[:, 1:]], 1)
         if around is not None and around.linked is not None:
             row, now = torch.arange(len(real), device=real.device), around.now
-            nodes = torch.cat([nodes, self.project(around.linked[row, now])[:, None]], 1)
+            nodes = torch.cat([nodes, around.linked[row, now][:, None]], 1)
             seen = torch.cat([seen, around.there[row, now][:, None]], 1)
-        return nodes, self._weighed(nodes, customer).masked_fill(~seen, float("-inf")).softmax(1)
+        # a . (W n) = (W^T a) . n: one vector is projected in place of every node.
+        of_node, of_own = self.of_product @ self.project.weight, self.of_customer @ self.project.weight
+        weighed = self._exponents(nodes @ of_node + own[:, None] @ of_own)
+        return nodes, weighed.masked_fill(~seen, float("-inf")).softmax(1)
 
     def last(
         self, own: Tensor, products: Tensor, real: Tensor, around: Around | None = None
     ) -> Tensor:
         """The node after the last real event alone, [B, 1, D]; ``real`` is bool [B, T + 1]."""
         nodes, share = self._shares(own, products, real, around)
-        return F.elu(share[:, None] @ nodes)
+        return F.elu(self.project(share[:, None] @ nodes))
 
     def coefficients(
         self, own: Tensor, products: Tensor, real: Tensor, around: Around | None = None

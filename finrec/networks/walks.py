@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from finrec.networks.relations import sparse_matrix
+
 
 class PathTower(nn.Module):
     """Paths from a customer's products over other customers to a product, as a score of its own.
@@ -39,9 +41,43 @@ class PathTower(nn.Module):
         self.register_buffer("counts", counts, persistent=False)
         self.register_buffer("targets", targets[order], persistent=False)
         self.register_buffer("weights", values[order], persistent=False)
+        self._matrix: Tensor | None = None
         self.register_buffer("strength", torch.zeros(()))
         self.register_buffer("sharpness", torch.ones(()))
         self.register_buffer("decay", torch.ones(()))
+
+    def _apply(self, fn, recurse: bool = True):
+        self._matrix = None  # made anew on the device that the module moves to
+        return super()._apply(fn, recurse)
+
+    def matrix(self) -> Tensor:
+        """Paths from (row) to (column), sparse CSR [N, N]."""
+        if self._matrix is None:
+            indptr = torch.cat([self.starts, self.starts[-1:] + self.counts[-1:]])
+            self._matrix = sparse_matrix(indptr, self.targets, self.weights)
+        return self._matrix
+
+    def add_to(self, scores: Tensor, rows: Tensor, products: Tensor, lengths: Tensor) -> None:
+        """Add what :meth:`forward` gives to scores in place, only where paths lead.
+
+        Args:
+            scores: float [S, N].
+            rows: the row of scores that each customer has, int64 [B].
+            products: of the events, int64 [B, T].
+            lengths: real events, int64 [B].
+        """
+        if not self.strength or not len(self.weights):
+            return
+        age = lengths[:, None] - 1 - torch.arange(products.shape[1], device=products.device)
+        past = age >= 0
+        indptr = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+        weights = (self.decay ** age[past]).to(self.weights.dtype)
+        events = sparse_matrix(indptr, products[past], weights, len(self.counts))  # [B, N]
+        total = events @ self.matrix()
+        ends = total.crow_indices()
+        first = torch.repeat_interleave(rows * len(self.counts), ends.diff())
+        added = total.values().mul_(self.sharpness).log1p_().mul_(self.strength)
+        scores.view(-1).index_add_(0, first + total.col_indices(), added)
 
     def walks(self, products: Tensor, lengths: Tensor) -> Tensor:
         """Summed path weights before strength and sharpness, [B, N]."""

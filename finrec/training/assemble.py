@@ -267,7 +267,7 @@ class FusedScorer:
     ) -> Iterator[tuple[np.ndarray, sequences.Batch]]:
         """Rows of customers of like length, with their tensors on the network's device."""
         encoded = sequences.encode(customers, self.given.customers)
-        for rows in sequences.bucketed(np.minimum(customers.lengths, self.length), size):
+        for rows in sequences.tight(np.minimum(customers.lengths, self.length), size):
             batch = sequences.batch(encoded, rows, self.length)
             yield rows, batch.to(self.network.bias.device)
 
@@ -295,9 +295,19 @@ class FusedScorer:
     @torch.inference_mode()
     def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
         """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
-        self.network.eval()
-        out = np.empty((len(customers), len(self.given.catalogue)), dtype=np.float32)
-        products = self.network.products()
-        for rows, tensors in self._batches(customers, batch):
-            out[rows] = self.network(tensors, products).cpu().numpy()
-        return out
+        net = self.network.eval()
+        products = net.products()
+        vectors = products.new_empty(len(customers), products.shape[1])
+        batches = [
+            (torch.from_numpy(rows).to(products.device), tensors)
+            for rows, tensors in self._batches(customers, batch)
+        ]
+        for rows, tensors in batches:
+            vectors[rows] = net.customers(tensors, products)
+        out = np.empty((len(customers), len(products)), dtype=np.float32)
+        # On a CPU the products are written where they are wanted, once.
+        scores = torch.from_numpy(out) if products.device.type == "cpu" else None
+        scores = net.match(vectors, products, net.prior(), scores)
+        for rows, tensors in batches:
+            net.add_to(scores, rows, tensors, products)
+        return scores.cpu().numpy()
