@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.dropout import Dropout
+from finrec.networks.linear import Linear, linear
 
 
 def sinusoid(positions: int, width: int) -> Tensor:
@@ -61,10 +62,10 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"width {width} is not a multiple of heads {heads}")
         self.heads = heads
         self.dropout = dropout
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
+        self.query = Linear(width, width)
+        self.key = Linear(width, width)
+        self.value = Linear(width, width)
+        self.output = Linear(width, width)
 
     def _split(self, x: Tensor) -> Tensor:
         batch, tokens, width = x.shape
@@ -95,7 +96,7 @@ class MultiHeadAttention(nn.Module):
         if x is not memory:
             return [layer(of) for layer, of in zip(layers, (x, memory, memory), strict=True)]
         weight = torch.cat([layer.weight for layer in layers])
-        return F.linear(x, weight, torch.cat([layer.bias for layer in layers])).chunk(3, -1)
+        return linear(x, weight, torch.cat([layer.bias for layer in layers])).chunk(3, -1)
 
     def one(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """As ``forward`` for one query a row, without a key and a value of each token.
@@ -149,7 +150,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
         super().__init__(
-            nn.Linear(width, inner), nn.GELU(), Dropout(dropout), nn.Linear(inner, width)
+            Linear(width, inner), nn.GELU(), Dropout(dropout), Linear(inner, width)
         )
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.features import nodes
+from finrec.networks.linear import Linear
 from finrec.networks.relations import Spread, sparse_matrix
 
 
@@ -45,7 +46,7 @@ class AttributeGraph(nn.Module):
         self._both: tuple[Tensor, Tensor] | None = None
         self.embedding = nn.Parameter(torch.randn(shape[0], width) * 0.02)
         self.strength = nn.Parameter(torch.ones(()))
-        self.project = nn.Linear(width, width, bias=False)
+        self.project = Linear(width, width, bias=False)
         nn.init.eye_(self.project.weight)
 
     def _apply(self, fn, recurse: bool = True):
@@ -97,7 +98,7 @@ class LinkedCustomers(nn.Module):
         super().__init__()
         self.embedding = nn.Parameter(torch.randn(width) * 0.02)
         self.strength = nn.Parameter(torch.ones(()))
-        self.project = nn.Linear(width, width, bias=False)
+        self.project = Linear(width, width, bias=False)
         nn.init.eye_(self.project.weight)
 
     def forward(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,7 +134,7 @@ class MarketRegime(nn.Module):
         super().__init__()
         self.register_buffer("days", days, persistent=False)
         self.register_buffer("values", values, persistent=False)
-        self.project = nn.Linear(values.shape[1], width, bias=False)
+        self.project = Linear(values.shape[1], width, bias=False)
         nn.init.normal_(self.project.weight, std=0.02)
 
     def forward(self, days: Tensor) -> Tensor:

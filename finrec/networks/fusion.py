@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from finrec.networks.dropout import Dropout
 from finrec.networks.language import TextTower as LanguageTower
+from finrec.networks.linear import Linear
 
 
 class ProfileTower(nn.Module):
@@ -25,7 +26,7 @@ class ProfileTower(nn.Module):
     def __init__(self, n_numbers: int, sizes: Sequence[int], width: int) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.randn(width) * 0.02)
-        self.numbers = nn.Linear(n_numbers, width, bias=False) if n_numbers else None
+        self.numbers = Linear(n_numbers, width, bias=False) if n_numbers else None
         self.categories = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
         if self.numbers is not None:
             nn.init.normal_(self.numbers.weight, std=0.02)
@@ -53,7 +54,7 @@ class TextTower(nn.Module):
     def __init__(self, vectors: Tensor, width: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.register_buffer("vectors", vectors, persistent=False)
-        self.project = nn.Linear(vectors.shape[1], width)
+        self.project = Linear(vectors.shape[1], width)
         self.dropout = Dropout(dropout)
         nn.init.normal_(self.project.weight, std=0.02)
         nn.init.zeros_(self.project.bias)
@@ -101,7 +102,7 @@ class GatedFusion(nn.Module):
     def __init__(self, width: int, towers: Sequence[str]) -> None:
         super().__init__()
         self.towers = tuple(towers)
-        self.gate = nn.ModuleDict({name: nn.Linear(2 * width, 1) for name in towers})
+        self.gate = nn.ModuleDict({name: Linear(2 * width, 1) for name in towers})
         for layer in self.gate.values():
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, -1.0)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from finrec.networks.attention import EncoderLayer
 from finrec.networks.dropout import Dropout
+from finrec.networks.linear import Linear
 
 HIDDEN = -1  # rank of padding in a factorisation order: seen by nobody
 CONTEXT = 0  # rank of tokens that are given and not predicted; predicted ones have 1, 2, ...
@@ -144,7 +145,7 @@ class WordHead(nn.Module):
 
     def __init__(self, shape: TextShape) -> None:
         super().__init__()
-        self.transform = nn.Linear(shape.width, shape.width)
+        self.transform = Linear(shape.width, shape.width)
         self.norm = nn.LayerNorm(shape.width, eps=1e-12)
         self.bias = nn.Parameter(torch.zeros(shape.words))
         nn.init.normal_(self.transform.weight, std=0.02)
@@ -195,7 +196,7 @@ class TextClassifier(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.dropout = Dropout(dropout)
-        self.output = nn.Linear(encoder.shape.width, classes)
+        self.output = Linear(encoder.shape.width, classes)
         nn.init.normal_(self.output.weight, std=0.02)
         nn.init.zeros_(self.output.bias)
 

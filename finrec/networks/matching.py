@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from finrec.networks.linear import Linear
+
 MOST_PRODUCTS = 1_000  # each pair goes through the network, so a large catalogue is out of reach
 AT_ONCE = 16_000_000  # hidden values in memory
 
@@ -27,8 +29,8 @@ class MatchingNetwork(nn.Module):
 
     def __init__(self, width: int, hidden: int = 32) -> None:
         super().__init__()
-        self.of_customer = nn.Linear(width, hidden)
-        self.of_product = nn.Linear(width, hidden, bias=False)
+        self.of_customer = Linear(width, hidden)
+        self.of_product = Linear(width, hidden, bias=False)
         self.out = nn.Parameter(torch.zeros(hidden))
 
     def forward(self, customers: Tensor, products: Tensor) -> Tensor:

@@ -16,11 +16,14 @@ from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.lending import Lending
+from finrec.networks.linear import linear, product
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
 from finrec.networks.walks import PathTower
+
+ROWS = 128  # of scores written at once
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,12 @@ class FusedRecommender(nn.Module):
             out: where to write them, float [S, N]; None: a new tensor.
         """
         left, right = self.sides(customers, products)
-        scores = torch.addmm(prior, left, right.T, out=out)
+        if out is None:
+            scores = linear(left, right, prior)
+        else:  # a few rows at a time, so that they are still in a CPU's cache when copied
+            scores = out
+            for some, to in zip(left.split(ROWS), out.split(ROWS), strict=True):
+                to.copy_(product(some, right, prior))
         return scores if self.matching is None else scores.add_(self.matching(customers, products))
 
     def states(self, batch, products: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finrec.networks.linear import Linear
+
 GraphKind = Literal["gcn", "gat", "gatv2", "lightgcn"]
 
 
@@ -83,7 +85,7 @@ class ProductGraph(nn.Module):
         self.strength = nn.Parameter(torch.ones(layers))
         if kind == "gcn":
             self.convolutions = nn.ModuleList(
-                nn.Linear(width, width, bias=False) for _ in range(layers)
+                Linear(width, width, bias=False) for _ in range(layers)
             )
             for layer in self.convolutions:
                 nn.init.eye_(layer.weight)
@@ -230,7 +232,7 @@ class CustomerNode(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.project = nn.Linear(width, width, bias=False)
+        self.project = Linear(width, width, bias=False)
         self.of_customer = nn.Parameter(torch.zeros(width))
         self.of_product = nn.Parameter(torch.zeros(width))
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from finrec.networks.linear import Linear
+
 EDGES = (7.0, 14.0, 31.0, 61.0, 92.0, 183.0, 365.0, 730.0)  # days, upper ends of buckets
 PENALTY = 1e-4  # of squared weights
 LAST = 730.0  # days that the last bucket, which has no end, is taken to be long
@@ -29,7 +31,7 @@ class TimingHead(nn.Module):
         upper = torch.tensor([*EDGES, EDGES[-1] + LAST])
         self.register_buffer("upper", upper, persistent=False)
         self.register_buffer("lower", torch.cat([torch.zeros(1), upper[:-1]]), persistent=False)
-        self.hazard = nn.Linear(width, len(upper))
+        self.hazard = Linear(width, len(upper))
         nn.init.zeros_(self.hazard.weight)
         nn.init.constant_(self.hazard.bias, -2.0)
 

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from finrec.networks.linear import product
+
 Additions = tuple[Tensor, Tensor, Tensor]
 # Rows of logits in memory at once. On a CPU they should stay in its cache: 256 x 12,101 floats are
 # 12 MB, a fifth faster than 1024 rows; a GPU wants large products.
@@ -42,7 +44,7 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         count, n_products = len(states), len(products)
         chunk = ROWS.get(states.device.type, 1024)
         grad_states = torch.empty_like(states)
-        grad_products = torch.zeros_like(products)
+        grad_products = torch.zeros_like(products.T, memory_format=torch.contiguous_format).T
         grad_bias = torch.zeros_like(bias)
         total = states.new_zeros(())
         grad_added = torch.zeros_like(added)
@@ -52,16 +54,16 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         norm = weights.sum().clamp(min=1e-12)
         for start in range(0, count, chunk):
             rows = slice(start, min(start + chunk, count))
-            logits = torch.addmm(bias, states[rows], products.T)  # [chunk, N]
+            logits = product(states[rows], products, bias)  # [chunk, N]
             pairs = slice(*bounds[start // chunk : start // chunk + 2])
             where = (rows_of[pairs] - start, columns_of[pairs])
             logits.index_put_(where, added[pairs], accumulate=True)
             top = logits.amax(1, keepdim=True)
             picked = logits.gather(1, targets[rows, None])[:, 0]
             mean = logits.mean(1) if smoothing else picked
-            share = logits.sub_(top).exp_()
-            sums = share.sum(1)
-            log_norm = sums.log() + top[:, 0]
+            place = logits if logits.device.type == "cpu" else None  # else a new tensor
+            share = torch.softmax(logits, 1, out=place)
+            log_norm = top[:, 0] - share.amax(1).log()  # the largest share is never 0
             nll = log_norm - (1 - smoothing) * picked - smoothing * mean
             weight = weights[rows] / norm
             if focal:  # loss (1 - p)^gamma nll; its slope in nll weighs the gradient of nll
@@ -72,13 +74,13 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             else:
                 total += (nll * weight).sum()
             # d nll / d logits = softmax - (1 - smoothing) one_hot - smoothing / N
-            share.mul_((weight / sums)[:, None])
+            share.mul_(weight[:, None])
             if smoothing:
                 share.sub_((weight * (smoothing / n_products))[:, None])
             share.scatter_add_(1, targets[rows, None], (-(1 - smoothing) * weight)[:, None])
             grad_added[pairs] = share[where]
-            torch.mm(share, products, out=grad_states[rows])
-            grad_products.addmm_(share.T, states[rows])
+            grad_states[rows] = product(share, products.T)
+            grad_products.T.add_(product(states[rows].T, share.T))
             grad_bias += share.sum(0)
         ctx.save_for_backward(grad_states, grad_products, grad_bias, grad_added)
         return total
