@@ -20,6 +20,7 @@ from finrec.scorer import SECONDS_PER_DAY, Cohort, Linked
 GAP_EDGES = np.array([0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730])  # days; bucket 0: same day
 N_GAPS = len(GAP_EDGES) + 2  # last code: no earlier event
 AMOUNT_EDGES = np.array([0, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000, 1_000_000])
+TOKENS = 8_192  # worked out at once
 N_AMOUNTS = len(AMOUNT_EDGES) + 2  # code 0: unknown
 
 
@@ -229,7 +230,7 @@ def bucketed(
 
 
 def tight(
-    lengths: np.ndarray, size: int, tokens: int = 8_192, padded: float = 0.1
+    lengths: np.ndarray, size: int, tokens: int = TOKENS, padded: float = 0.1
 ) -> Iterator[np.ndarray]:
     """Rows in batches of like length, the longest first, of which little is padding.
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.dropout import Dropout
+from finrec.networks.groups import Groups
 from finrec.networks.linear import Linear, linear
 
 
@@ -30,16 +31,6 @@ def sinusoid(positions: int, width: int) -> Tensor:
     table[:, 0::2] = torch.sin(angle)
     table[:, 1::2] = torch.cos(angle)[:, : width // 2]
     return table.float()
-
-
-def pick(x: Tensor, places: Tensor) -> Tensor:
-    """One token of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
-    return x[torch.arange(len(places), device=places.device), places][:, None]
-
-
-def up_to(places: Tensor, tokens: int) -> Tensor:
-    """What a query at a place may look at, bool [B, 1, 1, tokens]."""
-    return (torch.arange(tokens, device=places.device) <= places[:, None])[:, None, None]
 
 
 class MultiHeadAttention(nn.Module):
@@ -98,33 +89,52 @@ class MultiHeadAttention(nn.Module):
         weight = torch.cat([layer.weight for layer in layers])
         return linear(x, weight, torch.cat([layer.bias for layer in layers])).chunk(3, -1)
 
-    def one(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """As ``forward`` for one query a row, without a key and a value of each token.
+    def grouped(self, x: Tensor, memory: Tensor, groups: Groups) -> Tensor:
+        """Causal attention in batches that lie end to end: [S, D], [S, D] -> [S, D]."""
+        mixed = torch.zeros_like(x)
+        parts = [groups.of(part) for part in (*self._projected(x, memory), mixed)]
+        for query, key, value, out in zip(*parts, strict=True):
+            found = F.scaled_dot_product_attention(
+                *map(self._split, (query, key, value)),
+                dropout_p=self.dropout if self.training else 0.0,
+                is_causal=True,
+            )
+            out.unflatten(2, (self.heads, -1)).copy_(found.transpose(1, 2))
+        return self.output(mixed)
+
+    def last(self, x: Tensor, memory: Tensor, groups: Groups) -> Tensor:
+        """As ``grouped`` for each customer's last token, without a key and a value of each token.
 
         ``q . (K m + b) = (K^T q) . m + q . b``, where the last term is the same for all tokens and
         leaves the softmax as it is; and a mean of values is the value of the mean. So the maps
-        of keys and values are applied once a row.
+        of keys and values are applied once a customer.
 
         Args:
-            x: [B, 1, D].
-            memory: [B, M, D].
-            mask: bool, True where the query may look, [B, 1, 1, M].
+            x: one query a customer, [C, D].
+            memory: [S, D].
+            groups: of the C customers.
         """
-        batch, _, width = x.shape
+        count, width = x.shape
         by_head = (self.heads, width // self.heads, width)
-        query = self.query(x).view(batch, *by_head[:2]).transpose(0, 1)  # [H, B, K]
-        asked = (query @ self.key.weight.view(by_head)).transpose(0, 1)  # [B, H, D]
-        mixed = F.scaled_dot_product_attention(
-            asked[:, None],
-            memory[:, None],
-            memory[:, None],
-            attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            scale=by_head[1] ** -0.5,
-        )  # [B, 1, H, D]
+        query = self.query(x).view(count, *by_head[:2]).transpose(0, 1)  # [H, C, K]
+        asked = (query @ self.key.weight.view(by_head)).transpose(0, 1)  # [C, H, D]
+        mixed = torch.zeros_like(asked)
+        parts = map(groups.customers, (asked, mixed))
+        for queries, out, events, seen in zip(
+            *parts, groups.of(memory), groups.seen(), strict=True
+        ):
+            found = F.scaled_dot_product_attention(
+                queries[:, None],
+                events[:, None],
+                events[:, None],
+                attn_mask=seen,
+                dropout_p=self.dropout if self.training else 0.0,
+                scale=by_head[1] ** -0.5,
+            )  # [B, 1, H, D]
+            out.copy_(found[:, 0])
         values = self.value.weight.view(by_head).transpose(1, 2)  # [H, D, K]
-        found = mixed[:, 0].transpose(0, 1) @ values  # [H, B, K]
-        return self.output(found.transpose(0, 1).flatten(1) + self.value.bias)[:, None]
+        heads = mixed.transpose(0, 1) @ values  # [H, C, K]
+        return self.output(heads.transpose(0, 1).flatten(1) + self.value.bias)
 
     def weights(
         self, x: Tensor, memory: Tensor, mask: Tensor | None = None, causal: bool = False
@@ -177,13 +187,16 @@ class EncoderLayer(nn.Module):
         """[B, T, D] -> [B, T, D]."""
         return self._residual(x, lambda y: self.attention(y, y, mask, causal))
 
-    def at(self, x: Tensor, places: Tensor) -> Tensor:
-        """The causal output at one token of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
-        seen = up_to(places, x.shape[1])
+    def grouped(self, x: Tensor, groups: Groups) -> Tensor:
+        """The causal output of batches that lie end to end, [S, D] -> [S, D]."""
+        return self._residual(x, lambda y: self.attention.grouped(y, y, groups))
+
+    def last(self, x: Tensor, groups: Groups) -> Tensor:
+        """The same at each customer's last token, [S, D] -> [C, D]."""
         y = self.attention_norm(x) if self.pre_norm else x
-        z = pick(x, places)
-        mixed = self.attention.one(pick(y, places), y, seen)
-        return self._residual(z, lambda _: mixed)
+        now = groups.now()
+        mixed = self.attention.last(y[now], y, groups)
+        return self._residual(x[now], lambda _: mixed)
 
     def explain(
         self, x: Tensor, mask: Tensor | None = None, causal: bool = True
@@ -231,13 +244,19 @@ class DecoderLayer(nn.Module):
         x = self._sub(1, x, lambda y: self.cross(y, memory, causal=causal))
         return self._sub(2, x, self.network)
 
-    def at(self, x: Tensor, memory: Tensor, places: Tensor) -> Tensor:
-        """The causal output for one query of each row: [B, T, D], int64 [B] -> [B, 1, D]."""
-        seen = up_to(places, memory.shape[1])
+    def grouped(self, x: Tensor, memory: Tensor, groups: Groups) -> Tensor:
+        """The causal output of batches that lie end to end, [S, D], [S, D] -> [S, D]."""
+        x = self._sub(0, x, lambda y: self.own.grouped(y, y, groups))
+        x = self._sub(1, x, lambda y: self.cross.grouped(y, memory, groups))
+        return self._sub(2, x, self.network)
+
+    def last(self, x: Tensor, memory: Tensor, groups: Groups) -> Tensor:
+        """The same at each customer's last token, [S, D], [S, D] -> [C, D]."""
         y = self.norms[0](x) if self.pre_norm else x
-        mixed = self.own.one(pick(y, places), y, seen)
-        z = self._sub(0, pick(x, places), lambda _: mixed)
-        z = self._sub(1, z, lambda q: self.cross.one(q, memory, seen))
+        now = groups.now()
+        mixed = self.own.last(y[now], y, groups)
+        z = self._sub(0, x[now], lambda _: mixed)
+        z = self._sub(1, z, lambda q: self.cross.last(q, memory, groups))
         return self._sub(2, z, self.network)
 
     def explain(self, x: Tensor, memory: Tensor, causal: bool = True) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from finrec.config import ModelSettings
 from finrec.networks.attention import DecoderLayer, EncoderLayer, sinusoid
 from finrec.networks.context import MarketRegime, asked
 from finrec.networks.dropout import Dropout
+from finrec.networks.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -133,24 +136,29 @@ class BehaviourTransformer(nn.Module):
             x = layer(x, memory)
         return self.decoder_norm(x)
 
-    def last(self, start: Tensor, events: Tensor, batch) -> Tensor:
-        """The state after each customer's last event, [B, 1, D]; no other is worked out in full.
+    def last(self, given: Sequence[tuple[Tensor, Tensor, Any]]) -> Tensor:
+        """The state after each customer's last event, [C, D]; no other is worked out in full.
 
         Equal to :meth:`forward` there.
+
+        Args:
+            given: start, events and batch, as of :meth:`forward`, of one batch after the other.
         """
-        x = self._tokens(start, events, batch)
-        now = batch.lengths
+        parts = [self._tokens(*one) for one in given]
+        lengths = torch.cat([batch.lengths for _, _, batch in given])
+        groups = Groups([(len(part), part.shape[1]) for part in parts], lengths)
+        x = groups.pack(parts)
+        encoder = self.encoder if self.decoder else self.encoder[:-1]
+        for layer in encoder:
+            x = layer.grouped(x, groups)
         if not self.decoder:
-            for layer in self.encoder[:-1]:
-                x = layer(x)
-            return self.encoder_norm(self.encoder[-1].at(x, now))
-        for layer in self.encoder:
-            x = layer(x)
+            return self.encoder_norm(self.encoder[-1].last(x, groups))[: len(lengths)]
         memory = self.encoder_norm(x)
-        x = self._queries(memory, batch)
+        states = zip(groups.of(memory), given, strict=True)
+        x = groups.pack([self._queries(part, batch) for part, (_, _, batch) in states])
         for layer in self.decoder[:-1]:
-            x = layer(x, memory)
-        return self.decoder_norm(self.decoder[-1].at(x, memory, now))
+            x = layer.grouped(x, memory, groups)
+        return self.decoder_norm(self.decoder[-1].last(x, memory, groups))[: len(lengths)]
 
     def both_ways(self, start: Tensor, events: Tensor, batch) -> Tensor:
         """The encoder's states with every real token in sight, for filling in hidden events.

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -246,13 +248,21 @@ class FusedRecommender(nn.Module):
 
     def customers(self, batch, products: Tensor) -> Tensor:
         """Customer vectors now, after all their events, [B, D]; the last of :meth:`states`."""
-        start, events = self._inputs(batch, products)
-        sequence = self.behaviour.last(start, events, batch)  # [B, 1, D]
+        return self.customers_of([batch], products)
+
+    def customers_of(self, batches: Sequence[Any], products: Tensor) -> Tensor:
+        """:meth:`customers` of several batches at once, [C, D]."""
+        given = [(*self._inputs(batch, products), batch) for batch in batches]
+        sequence = self.behaviour.last(given)[:, None]  # [C, 1, D]
         scale = math.sqrt(sequence.shape[-1])
-        found = {"profile": (start * scale)[:, None]}
+        found = {"profile": torch.cat([start for start, _, _ in given])[:, None] * scale}
         if self.node is not None:
-            around = self.around(batch, products)
-            found["graph"] = self.node.last(start, events * scale, _seen(batch), around)
+            found["graph"] = torch.cat(
+                [
+                    self.node.last(start, events * scale, _seen(b), self.around(b, products))
+                    for start, events, b in given
+                ]
+            )
         return self.fusion(sequence, found)[:, 0]
 
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
