@@ -57,14 +57,16 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             logits = product(states[rows], products, bias)  # [chunk, N]
             pairs = slice(*bounds[start // chunk : start // chunk + 2])
             where = (rows_of[pairs] - start, columns_of[pairs])
-            logits.index_put_(where, added[pairs], accumulate=True)
-            top = logits.amax(1, keepdim=True)
-            picked = logits.gather(1, targets[rows, None])[:, 0]
-            mean = logits.mean(1) if smoothing else picked
+            if pairs.start < pairs.stop:
+                logits.index_put_(where, added[pairs], accumulate=True)
+            if smoothing:  # what every product's negative log-likelihood adds up to
+                spread = logits.logsumexp(1) - logits.mean(1)
             place = logits if logits.device.type == "cpu" else None  # else a new tensor
             share = torch.softmax(logits, 1, out=place)
-            log_norm = top[:, 0] - share.amax(1).log()  # the largest share is never 0
-            nll = log_norm - (1 - smoothing) * picked - smoothing * mean
+            picked = share.gather(1, targets[rows, None])[:, 0]
+            nll = -picked.clamp(min=torch.finfo(picked.dtype).tiny).log()
+            if smoothing:
+                nll = (1 - smoothing) * nll + smoothing * spread
             weight = weights[rows] / norm
             if focal:  # loss (1 - p)^gamma nll; its slope in nll weighs the gradient of nll
                 missed = -torch.expm1(-nll)
@@ -78,7 +80,8 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             if smoothing:
                 share.sub_((weight * (smoothing / n_products))[:, None])
             share.scatter_add_(1, targets[rows, None], (-(1 - smoothing) * weight)[:, None])
-            grad_added[pairs] = share[where]
+            if pairs.start < pairs.stop:
+                grad_added[pairs] = share[where]
             grad_states[rows] = product(share, products.T)
             grad_products.T.add_(product(states[rows].T, share.T))
             grad_bias += share.sum(0)

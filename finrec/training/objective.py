@@ -58,7 +58,8 @@ class Objective:
             asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
             states = states.gather(1, asked)[real]  # [S, D]
         else:
-            states = states[:, :-1][real]
+            place = real.flatten().nonzero()[:, 0]
+            states = states[:, :-1].flatten(0, 1).index_select(0, place)
         targets = batch.products[real]
         weights = self._weights(rows, targets)
         added = self.net.own_past(batch, products)
