@@ -131,7 +131,7 @@ class ProductGraph(nn.Module):
             spread = Spread.apply(self.matrix(), self.matrix(), layer_input)  # symmetric; [N, D]
             if hidden is not None:
                 message = F.embedding(hidden.right, layer_input) * hidden.values[:, None]
-                spread = spread - torch.zeros_like(spread).index_add(0, hidden.left, message)
+                spread.index_add_(0, hidden.left, message, alpha=-1)
             if self.kind == "gcn":
                 spread = F.gelu(self.convolutions[i](spread))
             layer_input = spread

@@ -39,6 +39,7 @@ class Objective:
         self.weights = balance.event_weights(histories, n_products, settings.train)
         kept = balance.kept(histories, n_products, settings.train)
         self.kept = None if kept is None else torch.from_numpy(kept).to(self.device)
+        self.sold = net.known.nonzero()[:, 0]
         self.place = net.known.cumsum(0) - 1  # of a known product among the known
 
     def __call__(self, rows: np.ndarray) -> Tensor:
@@ -66,7 +67,7 @@ class Objective:
         table: Tensor = products
         bias: Tensor = self.net.bias
         if not self.net.all_known:  # what was never sold is nobody's negative
-            table, bias = table[self.net.known], bias[self.net.known]
+            table, bias = table.index_select(0, self.sold), bias[self.sold]
             targets = self.place[targets]
             if added is not None:
                 added = (added[0], self.place[added[1]], added[2])
