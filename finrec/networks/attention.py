@@ -159,9 +159,7 @@ class FeedForward(nn.Sequential):
     """
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
-        super().__init__(
-            Linear(width, inner), nn.GELU(), Dropout(dropout), Linear(inner, width)
-        )
+        super().__init__(Linear(width, inner), nn.GELU(), Dropout(dropout), Linear(inner, width))
 
 
 class EncoderLayer(nn.Module):

@@ -216,10 +216,13 @@ class FusedRecommender(nn.Module):
     def match(
         self, customers: Tensor, products: Tensor, prior: Tensor, out: Tensor | None = None
     ) -> Tensor:
-        """Scores [S, N] of customer vectors [S, D], product vectors [N, D] and their priors [N].
+        """Scores [S, N].
 
         Args:
-            out: where to write them, float [S, N]; None: a new tensor.
+            customers: vectors, [S, D].
+            products: vectors, [N, D].
+            prior: what each product's score begins with, [N].
+            out: where to write the scores, float [S, N]; None: a new tensor.
         """
         left, right = self.sides(customers, products)
         if out is None:

@@ -284,7 +284,10 @@ class CustomerNode(nn.Module):
             nodes = torch.cat([nodes, around.linked[row, now][:, None]], 1)
             seen = torch.cat([seen, around.there[row, now][:, None]], 1)
         # a . (W n) = (W^T a) . n: one vector is projected in place of every node.
-        of_node, of_own = self.of_product @ self.project.weight, self.of_customer @ self.project.weight
+        of_node, of_own = (
+            self.of_product @ self.project.weight,
+            self.of_customer @ self.project.weight,
+        )
         weighed = self._exponents(nodes @ of_node + own[:, None] @ of_own)
         return nodes, weighed.masked_fill(~seen, float("-inf")).softmax(1)
 

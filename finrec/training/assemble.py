@@ -316,7 +316,8 @@ class FusedScorer:
 
 def _slabs(batches: list[tuple[Tensor, sequences.Batch]]) -> Iterator[list[Any]]:
     """Batches that are worked out together, of so many tokens that they stay in a CPU's cache."""
-    slab, tokens = [], 0
+    slab: list[Any] = []
+    tokens = 0
     for one in batches:
         more = one[1].products.numel() + len(one[0])
         if slab and tokens + more > sequences.TOKENS:

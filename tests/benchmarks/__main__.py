@@ -13,35 +13,46 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
+from finrec.networks import linear
 
 SIZES = (512, 1024, 2048, 4096)  # edge of the square matrices
 SECONDS, FEWEST = 0.5, 3  # time and products per size, at least
 
 
-def matmul_gflops(device: str = "cpu") -> dict[str, float]:
+def matmul_gflops(
+    device: str = "cpu", product: Callable[[Tensor, Tensor], Tensor] = torch.matmul
+) -> dict[str, float]:
     """Best measured rate of float32 matrix products, 10^9 operations a second, by size.
 
-    An n by n product counts as 2 n^3 operations.
+    An n by n product counts as 2 n^3 operations. ``product`` is torch's own unless said otherwise.
     """
     rates = {}
     for n in SIZES:
         left, right = torch.rand(n, n, device=device), torch.rand(n, n, device=device)
-        left @ right  # the first call sets up threads and memory
+        product(left, right)  # the first call sets up threads and memory
         best, until, tries = float("inf"), time.perf_counter() + SECONDS, 0
         while tries < FEWEST or time.perf_counter() < until:
             tries += 1
             if device == "cuda":
                 torch.cuda.synchronize()
             began = time.perf_counter()
-            left @ right
+            product(left, right)
             if device == "cuda":
                 torch.cuda.synchronize()
             best = min(best, time.perf_counter() - began)
         rates[str(n)] = round(2 * n**3 / best / 1e9, 1)
     return rates
+
+
+def onednn_gflops() -> dict[str, float]:
+    """The same through oneDNN, where finrec uses it; else torch's rate again."""
+    return matmul_gflops(product=linear.product)
 
 
 def machine() -> dict[str, object]:
@@ -55,6 +66,7 @@ def machine() -> dict[str, object]:
         "torch": torch.__version__,
         "matmul_fp32_gflops": max(by_size.values()),
         "matmul_fp32_gflops_by_size": by_size,
+        "onednn_fp32_gflops": max(onednn_gflops().values()),
     }
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()

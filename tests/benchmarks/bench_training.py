@@ -2,7 +2,9 @@
 
 12,101 products, D = 128, two encoder layers, histories of 8.9 events on average, at most 50; the
 data are random, which changes no shape. Operations are those that must be done: padding, memory
-traffic and everything element-wise count as overhead.
+traffic and everything element-wise count as overhead. Two rates of the machine stand beside them:
+that of torch's own product, and that through oneDNN, which finrec uses where it is the faster one
+(:mod:`finrec.networks.linear`); a share of the first can therefore be above 1.
 """
 
 from __future__ import annotations
@@ -62,24 +64,59 @@ def inputs(known: Cohort, with_graph: bool, with_text: bool = True) -> Inputs:
     )
 
 
-def operations(settings: RunSettings, targets: int, steps: int) -> float:
-    """Operations that one pass needs, forward and backward (three times forward)."""
+def operations(settings: RunSettings, targets: int, steps: int, sold: int) -> float:
+    """Operations that one pass needs, forward and backward (three times forward).
+
+    Args:
+        settings: of the run.
+        targets: events learned from.
+        steps: of the pass.
+        sold: products with events, over which the softmax is taken.
+    """
     shape = settings.model
     width = shape.width
     encoder = shape.layers * (4 + 2 * shape.inner) * width**2
     decoder = shape.decoder_layers * (8 + 2 * shape.inner) * width**2
-    each = 2 * (encoder + decoder + PRODUCTS * width)
-    texts = steps * 2 * PRODUCTS * 384 * width if "tl" in settings.parts else 0
-    return 3 * (targets * each + texts)
+    needed = 3 * targets * 2 * (encoder + decoder + sold * width)
+    if "gnn" in settings.parts:
+        graph = steps * shape.graph_layers * PRODUCTS * width**2
+        needed += 3 * 2 * (graph + targets * width**2)  # and the node at every moment
+    if "tl" in settings.parts:  # no gradient is taken of the texts themselves
+        needed += 2 * steps * 2 * PRODUCTS * 384 * width
+    return needed
+
+
+def scoring_operations(settings: RunSettings, lengths: np.ndarray) -> float:
+    """Operations that scoring needs as it is done: the last layer works out the last moment.
+
+    Vectors of products and attention weights are not counted.
+
+    Args:
+        settings: of the run.
+        lengths: events of each customer.
+    """
+    shape = settings.model
+    tokens = int((np.minimum(lengths, shape.length) + 1).sum())
+    encoder, decoder = 4 + 2 * shape.inner, 8 + 2 * shape.inner
+    if shape.decoder_layers:
+        whole = shape.layers * encoder + (shape.decoder_layers - 1) * decoder
+        last = decoder
+    else:
+        whole, last = (shape.layers - 1) * encoder, encoder
+    if "gnn" in settings.parts:
+        last += 1  # the customer's node
+    width = shape.width
+    each = last * width**2 + PRODUCTS * width
+    return 2 * (tokens * whole * width**2 + len(lengths) * each)
 
 
 def run() -> dict[str, Any]:
     """Targets learned a second and customers scored a second, with and without the graph."""
-    from tests.benchmarks.__main__ import matmul_gflops
+    from tests.benchmarks.__main__ import matmul_gflops, onednn_gflops
 
-    limit = max(matmul_gflops().values()) * 1e9
+    limit, onednn = (max(rate().values()) * 1e9 for rate in (matmul_gflops, onednn_gflops))
     known = histories()
-    found: dict[str, Any] = {"matmul_gflops": limit / 1e9}
+    found: dict[str, Any] = {"matmul_gflops": limit / 1e9, "onednn_gflops": onednn / 1e9}
     for decoder_layers in (0, 1):
         for with_graph in (False, True):
             parts = "+tl+gnn" if with_graph else "+tl"
@@ -98,14 +135,18 @@ def run() -> dict[str, Any]:
             )
             took = seconds[1] - seconds[0]  # the second pass: everything is warm
             steps = -(-CUSTOMERS // settings.train.batch)
-            needed = operations(settings, done.targets, steps)
+            needed = operations(settings, done.targets, steps, len(np.unique(known.products)))
             began = time.perf_counter()
             done.scorer.score(known)
             scoring = time.perf_counter() - began
+            scored = scoring_operations(settings, known.lengths)
             found[f"{parts}, decoder {decoder_layers}"] = {
                 "targets_per_second": round(done.targets / took),
                 "share_of_matmul_rate": round(needed / took / limit, 3),
+                "share_of_onednn_rate": round(needed / took / onednn, 3),
                 "customers_scored_per_second": round(CUSTOMERS / scoring),
+                "scoring_share_of_matmul_rate": round(scored / scoring / limit, 3),
+                "scoring_share_of_onednn_rate": round(scored / scoring / onednn, 3),
                 "parameters": sum(p.numel() for p in done.scorer.network.parameters()),
             }
     found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -27,13 +27,15 @@ from finrec import presets
 from finrec.pipeline import code
 from finrec.training import fit
 from tests.benchmarks import bench_training as bench
-from tests.benchmarks.__main__ import matmul_gflops
+from tests.benchmarks.__main__ import matmul_gflops, onednn_gflops
 
-PEERS = Path(__file__).parents[2] / ".venv" / "peers"
+PEERS = Path(os.environ.get("FINREC_PEERS") or Path(__file__).parents[2] / ".venv" / "peers")
 RESULTS = Path(__file__).parents[2] / "data" / "results" / "speed.csv"
 COLUMNS = ("time", "commit", "machine", "threads", "matmul_gflops", "who", "seconds_a_pass",
            "targets_per_second", "share_of_matmul_rate", "customers_scored_per_second",
-           "peak_mib", "learning_times_peer", "scoring_times_peer")  # fmt: skip
+           "peak_mib", "learning_times_peer", "scoring_times_peer", "onednn_gflops",
+           "share_of_onednn_rate", "scoring_share_of_matmul_rate",
+           "scoring_share_of_onednn_rate")  # fmt: skip
 VARIANTS = {  # as like the peer as can be, then finrec's own default without and with the graph
     "finrec baseline, no decoder": ("baseline", 0),
     "finrec +tl, no decoder": ("+tl", 0),
@@ -71,7 +73,10 @@ def ours(parts: str, decoder_layers: int) -> dict[str, Any]:
         "seconds_a_pass": took,
         "seconds_scoring": time.perf_counter() - began,
         "targets": done.targets,
-        "operations_per_second": bench.operations(settings, done.targets, steps) / took,
+        "operations": bench.operations(
+            settings, done.targets, steps, len(np.unique(known.products))
+        ),
+        "operations_scoring": bench.scoring_operations(settings, known.lengths),
         "peak_mib": peak,
     }
 
@@ -86,7 +91,7 @@ def _apart(command: list[str]) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the peer, then ours, each in a process of its own; append and print the rows."""
-    limit = max(matmul_gflops().values())
+    limits = [max(rate().values()) for rate in (matmul_gflops, onednn_gflops)]
     threads = torch.get_num_threads()
     settings = presets.settings(bench.INFO, "bench@0", "standard")
     shape = {
@@ -104,16 +109,17 @@ def main() -> None:
         script = Path(__file__).with_name("peer_rectools.py")
         python = str(PEERS / "bin" / "python")
         peer = _apart([python, str(script), str(file), json.dumps(shape)])
-    rows.append({"who": "RecTools SASRec", **_rates(peer, None, limit)})
+    rows.append({"who": "RecTools SASRec", **_rates(peer, None, limits)})
     for who, (parts, layers) in VARIANTS.items():
         call = [sys.executable, "-m", "tests.benchmarks.peers", parts, str(layers)]
-        rows.append({"who": who, **_rates(_apart(call), peer, limit)})
+        rows.append({"who": who, **_rates(_apart(call), peer, limits)})
     fixed = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": code.commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "threads": threads,
-        "matmul_gflops": limit,
+        "matmul_gflops": limits[0],
+        "onednn_gflops": limits[1],
     }
     new = not RESULTS.exists()
     with RESULTS.open("a", newline="") as out:
@@ -124,15 +130,22 @@ def main() -> None:
     print(json.dumps({**fixed, "rows": rows}, indent=1))
 
 
-def _rates(found: dict[str, Any], peer: dict[str, Any] | None, limit: float) -> dict[str, Any]:
+def _rates(
+    found: dict[str, Any], peer: dict[str, Any] | None, limits: list[float]
+) -> dict[str, Any]:
     out: dict[str, Any] = {
         "seconds_a_pass": round(found["seconds_a_pass"], 2),
         "customers_scored_per_second": round(bench.CUSTOMERS / found["seconds_scoring"]),
     }
     if peer is not None:
+        learning = found["operations"] / found["seconds_a_pass"] / 1e9
+        scoring = found["operations_scoring"] / found["seconds_scoring"] / 1e9
         out |= {
             "targets_per_second": round(found["targets"] / found["seconds_a_pass"]),
-            "share_of_matmul_rate": round(found["operations_per_second"] / limit / 1e9, 3),
+            "share_of_matmul_rate": round(learning / limits[0], 3),
+            "share_of_onednn_rate": round(learning / limits[1], 3),
+            "scoring_share_of_matmul_rate": round(scoring / limits[0], 3),
+            "scoring_share_of_onednn_rate": round(scoring / limits[1], 3),
             "peak_mib": found["peak_mib"],
             "learning_times_peer": round(peer["seconds_a_pass"] / found["seconds_a_pass"], 1),
             "scoring_times_peer": round(peer["seconds_scoring"] / found["seconds_scoring"], 1),

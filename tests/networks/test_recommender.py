@@ -130,6 +130,43 @@ def test_scores_do_not_depend_on_company_or_order(made):
     )
 
 
+@pytest.mark.parametrize("parts", list(PARTS))
+@pytest.mark.parametrize("layers", [(1, 0), (2, 0), (2, 1), (1, 2)])
+@pytest.mark.parametrize("pre_norm", [True, False])
+def test_customers_of_many_batches_are_the_last_states_of_each(made, parts, layers, pre_norm):
+    network, given, histories, _ = made(
+        parts, layers=layers[0], decoder_layers=layers[1], pre_norm=pre_norm, calendar=True
+    )
+    batches = [batch_of(given, histories, rows) for rows in ([0, 1, 2], [3], [4, 5, 6, 7, 8])]
+    with torch.no_grad():
+        products = network.products()
+        found = network.customers_of(batches, products).split([3, 1, 5])
+        for vectors, batch in zip(found, batches, strict=True):
+            states = network.states(batch, products)[torch.arange(len(vectors)), batch.lengths]
+            torch.testing.assert_close(vectors, states)
+
+
+def test_scores_of_a_large_cohort_are_those_of_forward(made):
+    network, given, histories, _ = made()
+    many = histories.take(np.arange(2_000) % len(histories))  # several slabs, filled up
+    rows = np.random.default_rng(0).permutation(2_000)[:50]
+    with torch.no_grad():
+        expected = network.explain(batch_of(given, many, rows)).scores.numpy()
+    found = assemble.FusedScorer(network, given, 20).score(many)
+    np.testing.assert_allclose(found[rows], expected, atol=2e-5)
+
+
+def test_paths_are_added_to_the_rows_asked_for(made):
+    network, given, histories, _ = made()
+    batch = batch_of(given, histories, range(6))
+    rows = torch.tensor([7, 0, 3, 5, 1, 8])
+    scores = torch.randn(9, 12)
+    expected = scores.clone()
+    expected[rows] += network.paths(batch.products, batch.lengths)
+    network.paths.add_to(scores, rows, batch.products, batch.lengths)
+    torch.testing.assert_close(scores, expected)
+
+
 def ring(n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """CSR of a weighted symmetric graph, normalised as D^-1/2 A D^-1/2."""
     rng = np.random.default_rng(0)
