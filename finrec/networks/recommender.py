@@ -20,6 +20,7 @@ from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
+from finrec.networks.trend import Common, TrendTower
 from finrec.networks.walks import PathTower
 
 
@@ -73,6 +74,7 @@ class FusedRecommender(nn.Module):
         sharpness: what cosines are multiplied by, where they are matched in place of dot
             products; None: dot products.
         timing: when anything is taken at all; None where that is not foretold.
+        trend: what many take of late; None where moments are not known.
     """
 
     known: Tensor
@@ -93,6 +95,7 @@ class FusedRecommender(nn.Module):
         linked: LinkedCustomers | None = None,
         sharpness: float | None = None,
         timing: TimingHead | None = None,
+        trend: TrendTower | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -118,6 +121,7 @@ class FusedRecommender(nn.Module):
         self.linked = linked
         self.sharpness = sharpness
         self.timing = timing
+        self.trend = trend
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -247,7 +251,21 @@ class FusedRecommender(nn.Module):
         scores = self.match(self.customers(batch, table), table, self.prior())
         if self.repeats is not None:
             scores = scores + self._repeated(batch, table)
+        if self.trend is not None:
+            scores = scores + self.of_late(batch)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
+
+    def of_late(self, batch) -> Tensor:
+        """What many take of late adds to every score now, [B, N]."""
+        found = self.trend(batch.asof_day, batch.lengths)
+        return found.values[found.of_row]
+
+    def of_late_asked(self, batch) -> Common | None:
+        """The same for the targets of the loss, as it was before each."""
+        if self.trend is None:
+            return None
+        real = batch.real()
+        return self.trend(batch.days[real], batch.asked[real])
 
     def own_past(self, batch, products: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
         """Target row, product and addition to the score of each pair, for the loss; [K] each."""
@@ -307,6 +325,8 @@ class FusedRecommender(nn.Module):
             contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
+        if self.trend is not None:
+            contributions["trend"] = self.of_late(batch)
         scores = self.prior() + sum(contributions.values())
         neighbours, of_attributes, of_linked = None, None, None
         if self.node is not None:

@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "model.length", "model.dropout", "model.pre_norm", "model.matching", "model.sharpness",
     ),
     "Time and repeats": (
-        "model.gaps", "model.repeats", "model.calendar", "model.regime", "model.timing",
+        "model.gaps", "model.repeats", "model.trend", "model.bends", "model.calendar", "model.regime", "model.timing",
         "train.timing", "train.baskets",
         "train.half_life_days",
     ),

@@ -135,7 +135,7 @@ class _Loop:
             "best": None,
         }
         self.best: dict[str, Tensor] = {}
-        self.mean = WeightAverage(self.net, settings.train.average * self.steps_per_epoch)
+        self.mean = WeightAverage(self.net, course.average(settings) * self.steps_per_epoch)
         self._resume()
         if not self.best and not self.state["step"]:
             self._transfer()
