@@ -104,9 +104,7 @@ def shares(trend: Trend, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 within = within - _before(kept - begins, *told)
             base = np.full_like(total, 1 / n) if longer is None else found[longer]
             borrowed = n / 2 if longer is None else n
-            found.append(
-                (within + borrowed * base) / (within.sum(1, keepdims=True) + borrowed)
-            )
+            found.append((within + borrowed * base) / (within.sum(1, keepdims=True) + borrowed))
         out[:, later] = np.log(n * np.stack(found, 1))
     flat = out.reshape(len(kept), N_FEATURES, n)
     if known.any() and not known.all():

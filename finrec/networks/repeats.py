@@ -43,9 +43,7 @@ class RepeatTower(nn.Module):
         nearest: for each bucket the nearest that training meets, int64 [G]; None: itself.
     """
 
-    def __init__(
-        self, edges: Sequence[float], width: int, nearest: Tensor | None = None
-    ) -> None:
+    def __init__(self, edges: Sequence[float], width: int, nearest: Tensor | None = None) -> None:
         super().__init__()
         gaps = len(edges) + 1
         self.register_buffer("edges", torch.tensor(list(edges)).float(), persistent=False)

@@ -9,20 +9,8 @@ from __future__ import annotations
 
 import math
 
-from finrec.config import RunSettings
-
 FEWEST_STEPS = 20  # of an epoch
 LEAST_BATCH = 8
-
-
-def average(settings: RunSettings) -> float:
-    """Epochs that weights are averaged over: as told, else one where data are split by time.
-
-    There the last weeks are all that settings are chosen by, and a number of epochs is chosen by
-    chance when the weights of single steps are compared. Measured on validation over five seeds.
-    """
-    told = settings.train.average
-    return told if told is not None else float(settings.protocol == "R2")
 
 
 def batch_size(customers: int, most: int) -> int:

@@ -140,7 +140,16 @@ def softmax_over_catalogue(
     if common is None:
         common = Common(torch.zeros_like(targets[:0]), states.new_zeros(0, len(products)))
     loss: Tensor = _SoftmaxOverCatalogue.apply(  # type: ignore[no-untyped-call]
-        states, products, bias, targets, weights, smoothing, focal, *added, common.of_row, common.values
+        states,
+        products,
+        bias,
+        targets,
+        weights,
+        smoothing,
+        focal,
+        *added,
+        common.of_row,
+        common.values,
     )
     return loss
 

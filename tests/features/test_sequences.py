@@ -14,7 +14,14 @@ def test_a_gap_that_training_never_meets_is_the_nearest_met():
     gaps, past = sequences.nearest_met(told, 50)
     bucket = sequences.gap_bucket(np.array([0, 31, 60, 91, 200, 4000])).tolist()
     same, month, two, three, half, long = bucket
-    assert gaps[[same, month, two, three, half, long]].tolist() == [month, month, two, two, two, two]
+    assert gaps[[same, month, two, three, half, long]].tolist() == [
+        month,
+        month,
+        two,
+        two,
+        two,
+        two,
+    ]
     assert past[[month, two, three, half, long]].tolist() == [month, two, three, three, three]
     none = sequences.N_GAPS - 1
     assert gaps[none] == none and past[none] == none

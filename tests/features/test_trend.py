@@ -22,7 +22,12 @@ def some():
 def test_counts_by_day_product_and_whether_there_was_a_past():
     found = trend.count(some(), 130)
     listed = zip(found.days, found.products, found.later, found.counts, strict=True)
-    assert sorted(map(tuple, listed)) == [(10, 0, 0, 1), (10, 1, 0, 1), (40, 2, 1, 1), (100, 0, 0, 2)]
+    assert sorted(map(tuple, listed)) == [
+        (10, 0, 0, 1),
+        (10, 1, 0, 1),
+        (40, 2, 1, 1),
+        (100, 0, 0, 2),
+    ]
 
 
 def test_what_was_given_up_or_held_is_not_counted_as_taken():
@@ -84,9 +89,7 @@ def test_a_same_or_later_event_never_changes_what_is_read(monkeypatch, most):
         day = int(told.times[event] // DAY)
         changed = told.products.copy()
         changed[told.times >= told.times[event]] = 4  # everything from that day on
-        np.testing.assert_array_equal(
-            read(told, day), read(replace(told, products=changed), day)
-        )
+        np.testing.assert_array_equal(read(told, day), read(replace(told, products=changed), day))
     changed = told.products.copy()
     changed[:20] = 4
     assert not np.array_equal(read(told, 399), read(replace(told, products=changed), 399))

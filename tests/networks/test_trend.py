@@ -11,7 +11,7 @@ from finrec import presets
 from finrec.features import sequences, trend
 from finrec.networks.trend import PAST_EDGES, Common, TrendTower
 from finrec.split import split
-from finrec.training import assemble, losses
+from finrec.training import assemble, checkpoint, fit, losses, runs
 from finrec.training.objective import Objective
 
 
@@ -127,3 +127,28 @@ def test_where_moments_are_not_known_there_is_none_and_it_can_be_left_out(small_
     )
     given, _ = assemble.inputs(split(small_dataset), "valid", off)
     assert given.trend is None and assemble.network(given, off).trend is None
+
+
+def test_a_run_keeps_it_and_one_from_before_it_loads_without(small_dataset):
+    settings = presets.settings(
+        small_dataset.info, "small@0", "quick", parts="baseline", device="cpu",
+        model={"width": 16}, train={"epochs": 1},
+    )  # fmt: skip
+    cut = split(small_dataset)
+    given, histories = assemble.inputs(cut, "test", settings)
+    scorer = fit.fit(given, histories, settings, None, epochs=1).scorer
+    torch.nn.init.normal_(scorer.network.trend.scaled)
+    kept = runs.write("kept", scorer, settings, {}, {"created": "now"})
+    again = kept.scorer()
+    for name, value in vars(given.trend).items():
+        np.testing.assert_array_equal(getattr(again.given.trend, name), value)
+    for found, value in zip(again.given.nearest, given.nearest, strict=True):
+        np.testing.assert_array_equal(found, value)
+    np.testing.assert_array_equal(again.score(histories), scorer.score(histories))
+
+    told = checkpoint.read_json(kept.path / "config.json")
+    before = {"trend", "bends"}
+    told["model"] = {k: v for k, v in told["model"].items() if k not in before}
+    checkpoint.write_json(kept.path / "config.json", told)
+    old = runs.find("kept").settings.model
+    assert not old.trend and not old.bends
