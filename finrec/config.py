@@ -82,9 +82,6 @@ class ModelSettings(Frozen):
     trend: bool = Field(
         True, description="read what many take of late, before each moment (R2 only)"
     )
-    bends: bool = Field(
-        True, description="customers' numbers count piecewise, not along one line (R2 only)"
-    )
     calendar: bool = Field(
         False, description="read the month of each event and of the moment asked about (R2 only)"
     )

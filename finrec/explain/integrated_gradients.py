@@ -107,10 +107,7 @@ def _profile_parts(scorer: FusedScorer, customer: Cohort, one: Batch) -> tuple[l
         assert tower.numbers is not None
         weight = tower.numbers.weight[:, 2 * i : 2 * i + 2]  # value, and whether it is unknown
         names.append(number.name)
-        part = weight @ one.numbers[0, 2 * i : 2 * i + 2]
-        if tower.bends is not None:
-            part = part + tower.bent(one.numbers)[0, i] @ tower.bends[i]
-        parts.append(part)
+        parts.append(weight @ one.numbers[0, 2 * i : 2 * i + 2])
     for i, category in enumerate(profile.categories):
         names.append(category.name)
         parts.append(tower.categories[i](one.categories[0, i]))

@@ -62,11 +62,11 @@ def count(histories: Cohort, until: int) -> Trend:
 
 
 def moments(trend: Trend, n_products: int) -> np.ndarray:
-    """Days for which shares are kept, ascending int64 [M]; a moment is read from the last one
-    that is not after it.
+    """Days for which shares are kept, ascending int64 [M].
 
-    Every day on which something was taken, and the day of predictions; of a large catalogue,
-    days several apart, so that the table stays within ``MOST_CELLS``.
+    A moment reads the last one that is not after it. Every day on which something was taken, and
+    the day of predictions; of a large catalogue, days several apart, so that the table stays within
+    ``MOST_CELLS``.
     """
     days = np.unique(trend.days)
     most = max(2, MOST_CELLS // (N_FEATURES * n_products))

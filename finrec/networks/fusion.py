@@ -5,44 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.networks.dropout import Dropout
 from finrec.networks.language import TextTower as LanguageTower
 
 
-# Where the line of a number may bend, in standard deviations: deciles of a normal distribution.
-BENDS = (-1.28, -0.84, -0.52, -0.25, 0.0, 0.25, 0.52, 0.84, 1.28)
-
-
 class ProfileTower(nn.Module):
     """Attributes to a vector: a linear map of the numbers plus an embedding a category.
 
-    With ``bends`` each number has a piecewise linear map (as the encoding of Gorishniy et al.,
-    2022), because what people take at 20, at 45 and at 70 lies on no line.
-
-    Shapes: numbers [B, P] (each value is followed by whether it is unknown), categories [B, Q]
-    -> [B, D].
+    Shapes: numbers [B, P], categories [B, Q] -> [B, D].
 
     Args:
         n_numbers: P.
         sizes: codes of each category, Q of them.
         width: D.
-        bends: whether numbers have piecewise linear maps.
     """
 
-    def __init__(
-        self, n_numbers: int, sizes: Sequence[int], width: int, bends: bool = False
-    ) -> None:
+    def __init__(self, n_numbers: int, sizes: Sequence[int], width: int) -> None:
         super().__init__()
         self.start = nn.Parameter(torch.randn(width) * 0.02)
         self.numbers = nn.Linear(n_numbers, width, bias=False) if n_numbers else None
         self.categories = nn.ModuleList(nn.Embedding(size, width) for size in sizes)
-        self.bends = None
-        if bends and n_numbers:  # zeros, so that the other weights are what they are without
-            self.bends = nn.Parameter(torch.zeros(n_numbers // 2, len(BENDS), width))
-            self.register_buffer("edges", torch.tensor(BENDS), persistent=False)
         if self.numbers is not None:
             nn.init.normal_(self.numbers.weight, std=0.02)
         for table in self.categories:
@@ -53,16 +37,9 @@ class ProfileTower(nn.Module):
         out = self.start.expand(len(numbers), -1)  # [B, D]
         if self.numbers is not None:
             out = out + self.numbers(numbers)
-        if self.bends is not None:
-            out = out + torch.einsum("bpk,pkd->bd", self.bent(numbers), self.bends)
         for column, table in enumerate(self.categories):
             out = out + table(categories[:, column])
         return out
-
-    def bent(self, numbers: Tensor) -> Tensor:
-        """By how much each known value lies beyond each bend, [B, P / 2, K]."""
-        beyond = F.relu(numbers[:, ::2, None] - self.edges)
-        return beyond * (1 - numbers[:, 1::2, None])
 
 
 class TextTower(nn.Module):

@@ -160,9 +160,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     """The network for these inputs, with fresh weights from torch's current generator."""
     shape = settings.model
     if settings.protocol == "R1":  # when a held-out event happened is not known there
-        undated = dict.fromkeys(
-            ("gaps", "calendar", "repeats", "regime", "timing", "trend", "bends"), False
-        )
+        undated = dict.fromkeys(("gaps", "calendar", "repeats", "regime", "timing", "trend"), False)
         shape = shape.model_copy(update=undated)
     attributes = None
     if not given.products.empty:
@@ -186,7 +184,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     return FusedRecommender(
         torch.from_numpy(given.known),
         BehaviourTransformer(shape, SIZES, _regime(given, shape), gaps),
-        ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width, shape.bends),
+        ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
         attributes,
         _text_tower(given, shape.width),
         graph,

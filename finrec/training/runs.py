@@ -231,7 +231,6 @@ def read(folder: Path) -> Run:
             stored["model"].setdefault("matching", "dot")
             stored["model"].setdefault("timing", False)
             stored["model"].setdefault("trend", False)
-            stored["model"].setdefault("bends", False)
         settings = RunSettings(**stored)
     except (ValidationError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
