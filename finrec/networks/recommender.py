@@ -20,7 +20,7 @@ from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
-from finrec.networks.trend import Common, TrendTower
+from finrec.networks.trend import TrendTower
 from finrec.networks.walks import PathTower
 
 
@@ -252,20 +252,8 @@ class FusedRecommender(nn.Module):
         if self.repeats is not None:
             scores = scores + self._repeated(batch, table)
         if self.trend is not None:
-            scores = scores + self.of_late(batch)
+            scores = scores + self.trend.now(batch)
         return scores if self.paths is None else scores + self.paths(batch.products, batch.lengths)
-
-    def of_late(self, batch) -> Tensor:
-        """What many take of late adds to every score now, [B, N]."""
-        found = self.trend(batch.asof_day, batch.lengths)
-        return found.values[found.of_row]
-
-    def of_late_asked(self, batch) -> Common | None:
-        """The same for the targets of the loss, as it was before each."""
-        if self.trend is None:
-            return None
-        real = batch.real()
-        return self.trend(batch.days[real], batch.asked[real])
 
     def own_past(self, batch, products: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
         """Target row, product and addition to the score of each pair, for the loss; [K] each."""
@@ -326,7 +314,7 @@ class FusedRecommender(nn.Module):
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
         if self.trend is not None:
-            contributions["trend"] = self.of_late(batch)
+            contributions["trend"] = self.trend.now(batch)
         scores = self.prior() + sum(contributions.values())
         neighbours, of_attributes, of_linked = None, None, None
         if self.node is not None:

@@ -67,8 +67,18 @@ class TrendTower(nn.Module):
             before: events of the customer before it, int64 [S].
         """
         row = (torch.searchsorted(self.days, days.contiguous(), right=True) - 1).clamp(min=0)
-        past = torch.bucketize(before, self.edges, right=True)
+        past = torch.bucketize(before.contiguous(), self.edges, right=True)
         distinct, place = row.unique(return_inverse=True)
         weights = self.weights
         values = torch.matmul(weights, self.shares[distinct]).flatten(0, 1)  # [U, N]
         return Common(place * len(weights) + past, values)
+
+    def now(self, batch) -> Tensor:
+        """What is added to every score of a batch's customers now, [B, N]."""
+        found = self(batch.asof_day, batch.lengths)
+        return found.values[found.of_row]
+
+    def before_each(self, batch) -> Common:
+        """What was added before each of their real events, one row an event, for the loss."""
+        real = batch.real()
+        return self(batch.days[real], batch.asked[real])

@@ -209,7 +209,7 @@ def _ranked(
         batch = sequences.batch(encoded, rows, scorer.length).to(network.bias.device)
         fits = network.match(network.customers(batch, products), vector, prior)  # [b, 1]
         if network.trend is not None and network.known.any():
-            fits = fits + network.of_late(batch)[:, network.known].mean(1, keepdim=True)
+            fits = fits + network.trend.now(batch)[:, network.known].mean(1, keepdim=True)
         own = fits.cpu().numpy()
         scores = np.concatenate([network(batch, products).cpu().numpy(), own], axis=1)
         allowed = np.concatenate([may[rows], np.ones((len(rows), 1), dtype=bool)], axis=1)

@@ -64,7 +64,7 @@ class Objective:
         targets = batch.products[real]
         weights = self._weights(rows, targets)
         added = self.net.own_past(batch, products)
-        common = self.net.of_late_asked(batch)
+        common = None if self.net.trend is None else self.net.trend.before_each(batch)
         table: Tensor = products
         bias: Tensor = self.net.bias
         if not self.net.all_known:  # what was never sold is nobody's negative

@@ -77,7 +77,7 @@ def test_training_reads_for_an_event_what_scoring_would_have_read_before_it(smal
     objective = Objective(network, given, histories, settings)
     row = int(np.argmax(histories.lengths))
     batch = sequences.batch(objective.encoded, np.array([row]), 50, True)
-    asked = network.of_late_asked(batch)
+    asked = network.trend.before_each(batch)
     known = histories.take([row])
     for event in range(int(histories.lengths[row])):
         count = int((known.times < known.times[event]).sum())
@@ -91,7 +91,7 @@ def test_training_reads_for_an_event_what_scoring_would_have_read_before_it(smal
             asof=known.times[event : event + 1],
         )
         encoded = sequences.encode(then, given.customers)
-        now = network.of_late(sequences.batch(encoded, np.array([0]), 50))
+        now = network.trend.now(sequences.batch(encoded, np.array([0]), 50))
         torch.testing.assert_close(asked.values[asked.of_row[event]], now[0])
 
 
