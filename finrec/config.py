@@ -165,11 +165,12 @@ class TrainSettings(Frozen):
     timing: float = Field(
         0.1, ge=0, le=10, description="weight of the second task: when anything is taken at all"
     )
-    average: float = Field(
-        0.0,
+    average: float | None = Field(
+        None,
         ge=0,
         le=10,
-        description="weights are averaged over so many epochs, the last most; 0: not",
+        description="weights are averaged over so many epochs, the last most; 0: not; None: half "
+        "an epoch where data are split by time",
     )
     hide_own_edges: bool = Field(
         False, description="hide a batch's own edges from the graph while learning from it"

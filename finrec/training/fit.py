@@ -136,7 +136,7 @@ class _Loop:
         }
         self.most = settings.train.epochs
         self.best: dict[str, Tensor] = {}
-        self.mean = WeightAverage(self.net, settings.train.average * self.steps_per_epoch)
+        self.mean = WeightAverage(self.net, course.average(settings) * self.steps_per_epoch)
         self._resume()
         if not self.best and not self.state["step"]:
             self._transfer()
