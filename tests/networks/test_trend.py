@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from finrec import presets
+from finrec.explain import explanation
 from finrec.features import sequences, trend
 from finrec.networks.trend import PAST_EDGES, Common, TrendTower
 from finrec.split import split
@@ -108,6 +109,14 @@ def test_scores_have_it_once_and_evidence_names_it(small_dataset):
     torch.testing.assert_close(sum(evidence.contributions.values()) + network.prior(), scores)
     torch.testing.assert_close(scores - without, evidence.contributions["trend"])
     assert evidence.contributions["trend"].std() > 0.1
+
+
+def test_every_part_of_a_score_has_a_name_for_people(small_dataset):
+    network, given, histories, _, _ = built(small_dataset, matching="mlp")
+    batch = sequences.batch(sequences.encode(histories, given.customers), np.arange(3), 50)
+    with torch.no_grad():
+        found = network.explain(batch).contributions
+    assert {"trend", "matching"} <= set(found) <= set(explanation.TOWERS)
 
 
 def test_it_is_of_the_training_part_and_of_the_moment_that_is_asked_about(small_dataset):
