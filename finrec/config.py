@@ -79,6 +79,9 @@ class ModelSettings(Frozen):
     repeats: bool = Field(
         True, description="score products of the own past by the time since (R2 only)"
     )
+    trend: bool = Field(
+        True, description="read what many take of late, before each moment (R2 only)"
+    )
     calendar: bool = Field(
         False, description="read the month of each event and of the moment asked about (R2 only)"
     )
@@ -162,11 +165,12 @@ class TrainSettings(Frozen):
     timing: float = Field(
         0.1, ge=0, le=10, description="weight of the second task: when anything is taken at all"
     )
-    average: float = Field(
-        0.0,
+    average: float | None = Field(
+        None,
         ge=0,
         le=10,
-        description="weights are averaged over so many epochs, the last most; 0: not",
+        description="weights are averaged over so many epochs, the last most; 0: not; None: half "
+        "an epoch where data are split by time",
     )
     hide_own_edges: bool = Field(
         False, description="hide a batch's own edges from the graph while learning from it"

@@ -25,6 +25,8 @@ TOWERS = {
     "repeats": "The same product before, and how long ago",
     "paths": "Paths over customers with the same products",
     "profile": "Customer's attributes",
+    "matching": "Customer and product together",
+    "trend": "What many take of late",
     "bias": "How often it is taken by anybody",
 }
 

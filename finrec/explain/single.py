@@ -83,6 +83,9 @@ class OneOffer:
                 last = here.shape[1] - 1 - here.flip(1).float().argmax(1)
                 added = added * present[rows, last][past.rows]
             out = out.index_add(0, past.rows[of_offer], added[of_offer])
+        if network.trend is not None:
+            late = network.trend(batch.asof_day, batch.lengths)
+            out = out + late.values[late.of_row, self.offer]
         if network.paths is not None and self.path_row is not None:
             age = (
                 batch.lengths[:, None]

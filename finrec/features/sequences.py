@@ -19,6 +19,7 @@ from finrec.scorer import SECONDS_PER_DAY, Cohort, Linked
 
 GAP_EDGES = np.array([0, 1, 3, 7, 14, 30, 60, 90, 180, 365, 730])  # days; bucket 0: same day
 N_GAPS = len(GAP_EDGES) + 2  # last code: no earlier event
+FEWEST_MET = 20  # times that training has to meet a bucket of days to learn something of it
 AMOUNT_EDGES = np.array([0, 10, 100, 1_000, 5_000, 10_000, 50_000, 100_000, 1_000_000])
 TOKENS = 8_192  # worked out at once
 N_AMOUNTS = len(AMOUNT_EDGES) + 2  # code 0: unknown
@@ -141,6 +142,39 @@ def amount_bucket(amounts: np.ndarray) -> np.ndarray:
     known = np.isfinite(amounts)
     size = np.abs(np.where(known, amounts, 0))
     return np.where(known, np.searchsorted(AMOUNT_EDGES, size, side="right"), 0).astype(np.int64)
+
+
+def nearest_met(histories: Cohort, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each bucket of days the nearest that training meets, itself where it is met.
+
+    A question may be asked longer after an event than training ever asked one (three months are
+    known, the fifth is asked about), and nothing was learned of that bucket.
+
+    Args:
+        histories: of the training part.
+        length: most events read.
+
+    Returns:
+        Of days since the event before, and of days since any event before; int64 [N_GAPS] each,
+        codes of no number of days stay.
+    """
+    rows, times = histories.rows(), histories.times
+    met = np.zeros((2, len(GAP_EDGES)), dtype=np.int64)
+    for lag in range(1, min(length, int(histories.lengths.max(initial=0)))):
+        apart = (rows[lag:] == rows[:-lag]) & (times[lag:] > times[:-lag])
+        days = (times[lag:] - times[:-lag])[apart] / SECONDS_PER_DAY
+        met[min(lag, 2) - 1] += np.bincount(gap_bucket(days), minlength=len(GAP_EDGES))
+    met[1] += met[0]
+    return _nearest(met[0] >= FEWEST_MET), _nearest(met[1] >= FEWEST_MET)
+
+
+def _nearest(met: np.ndarray) -> np.ndarray:
+    """Place of the nearest True, the lower of two alike; each place itself where there is none."""
+    out = np.arange(N_GAPS)
+    there = np.flatnonzero(met)
+    if len(there):
+        out[: len(met)] = there[np.abs(out[: len(met), None] - there).argmin(1)]
+    return out
 
 
 def month(times: np.ndarray) -> np.ndarray:

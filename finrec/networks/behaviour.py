@@ -57,10 +57,15 @@ class BehaviourTransformer(nn.Module):
         sizes: codes of the event inputs.
         regime: state of the economy at each event and at the moment asked about; None where it is
             not known.
+        nearest: for each time gap the nearest that training meets, int64 [G]; None: itself.
     """
 
     def __init__(
-        self, settings: ModelSettings, sizes: EventSizes, regime: MarketRegime | None = None
+        self,
+        settings: ModelSettings,
+        sizes: EventSizes,
+        regime: MarketRegime | None = None,
+        nearest: Tensor | None = None,
     ) -> None:
         super().__init__()
         width = settings.width
@@ -70,6 +75,8 @@ class BehaviourTransformer(nn.Module):
         self.amount = nn.Embedding(sizes.amounts, width)
         self.gap = nn.Embedding(sizes.gaps, width) if settings.gaps else None
         self.month = nn.Embedding(sizes.months, width) if settings.calendar else None
+        own = torch.arange(sizes.gaps) if nearest is None else nearest
+        self.register_buffer("nearest", own, persistent=False)
         self.regime = regime
         shape = (width, settings.heads, settings.inner * width, settings.dropout)
         self.encoder = nn.ModuleList(
@@ -103,7 +110,8 @@ class BehaviourTransformer(nn.Module):
         x = states + self.next
         # The moment asked about: of the event that follows, or of the recommendation.
         if self.gap is not None:
-            x = x + self.gap(asked(batch.gaps, batch.asof_gap, batch.lengths))
+            now = self.nearest[batch.asof_gap]
+            x = x + self.gap(asked(batch.gaps, now, batch.lengths))
         if self.month is not None:
             x = x + self.month(asked(batch.months, batch.asof_month, batch.lengths))
         if self.regime is not None:

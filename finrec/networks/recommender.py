@@ -23,6 +23,7 @@ from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
+from finrec.networks.trend import TrendTower
 from finrec.networks.walks import PathTower
 
 ROWS = 128  # of scores written at once
@@ -78,6 +79,7 @@ class FusedRecommender(nn.Module):
         sharpness: what cosines are multiplied by, where they are matched in place of dot
             products; None: dot products.
         timing: when anything is taken at all; None where that is not foretold.
+        trend: what many take of late; None where moments are not known.
     """
 
     known: Tensor
@@ -98,6 +100,7 @@ class FusedRecommender(nn.Module):
         linked: LinkedCustomers | None = None,
         sharpness: float | None = None,
         timing: TimingHead | None = None,
+        trend: TrendTower | None = None,
     ) -> None:
         super().__init__()
         width = behaviour.settings.width
@@ -123,6 +126,7 @@ class FusedRecommender(nn.Module):
         self.linked = linked
         self.sharpness = sharpness
         self.timing = timing
+        self.trend = trend
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
@@ -287,6 +291,9 @@ class FusedRecommender(nn.Module):
             past = own_past(batch, self.repeats.edges, asked=False)
             cell = rows[past.rows] * len(products) + past.products
             scores.view(-1).index_add_(0, cell, self.repeats(products, past))
+        if self.trend is not None:
+            late = self.trend(batch.asof_day, batch.lengths)
+            scores.index_add_(0, rows, late.values[late.of_row])
         if self.paths is not None:
             self.paths.add_to(scores, rows, batch.products, batch.lengths)
         return scores
@@ -349,6 +356,8 @@ class FusedRecommender(nn.Module):
             contributions["repeats"] = self._repeated(batch, table)
         if self.paths is not None:
             contributions["paths"] = self.paths(batch.products, batch.lengths)
+        if self.trend is not None:
+            contributions["trend"] = self.trend.now(batch)
         scores = self.prior() + sum(contributions.values())
         neighbours, of_attributes, of_linked = None, None, None
         if self.node is not None:

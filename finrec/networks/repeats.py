@@ -40,19 +40,23 @@ class RepeatTower(nn.Module):
     Args:
         edges: upper edges of the G - 1 lower buckets of days, ascending.
         width: D.
+        nearest: for each bucket the nearest that training meets, int64 [G]; None: itself.
     """
 
-    def __init__(self, edges: Sequence[float], width: int) -> None:
+    def __init__(self, edges: Sequence[float], width: int, nearest: Tensor | None = None) -> None:
         super().__init__()
         gaps = len(edges) + 1
         self.register_buffer("edges", torch.tensor(list(edges)).float(), persistent=False)
+        own = torch.arange(gaps) if nearest is None else nearest
+        self.register_buffer("nearest", own, persistent=False)
         self.base = nn.Parameter(torch.zeros(gaps))
         self.kind = nn.Parameter(torch.zeros(gaps, width))
 
     def forward(self, vectors: Tensor, past: OwnPast) -> Tensor:
         """Additions to the scores of the pairs."""
-        own = vectors[past.products] * self.kind[past.gaps]  # [K, D]
-        return self.base[past.gaps] + own.sum(1) / vectors.shape[1] ** 0.5
+        gaps = self.nearest[past.gaps]
+        own = vectors[past.products] * self.kind[gaps]  # [K, D]
+        return self.base[gaps] + own.sum(1) / vectors.shape[1] ** 0.5
 
 
 def own_past(batch, edges: Tensor, asked: bool) -> OwnPast:

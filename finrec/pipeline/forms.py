@@ -22,9 +22,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "model.length", "model.dropout", "model.pre_norm", "model.matching", "model.sharpness",
     ),
     "Time and repeats": (
-        "model.gaps", "model.repeats", "model.calendar", "model.regime", "model.timing",
-        "train.timing", "train.baskets",
-        "train.half_life_days",
+        "model.gaps", "model.repeats", "model.trend", "model.calendar", "model.regime",
+        "model.timing", "train.timing", "train.baskets", "train.half_life_days",
     ),
     "Texts": ("model.text_encoder", "model.text_layers", "model.id_dropout"),
     "Graph": (

@@ -3,7 +3,8 @@
 The network's own inductive path is used: the vector of a product without any purchase is its
 attributes plus its text, and what is lent by known products with texts like its own
 (:mod:`finrec.networks.lending`). Without a text its score begins where the known products' begin on
-average, and it has no neighbours in the graph. It is in nobody's past. Nothing is learned here.
+average, and it has no neighbours in the graph. It is in nobody's past, and is taken of late as much
+as the known products are on average. Nothing is learned here.
 """
 
 from __future__ import annotations
@@ -207,6 +208,8 @@ def _ranked(
     for rows in sequences.bucketed(np.minimum(customers.lengths, scorer.length), BATCH):
         batch = sequences.batch(encoded, rows, scorer.length).to(network.bias.device)
         fits = network.match(network.customers(batch, products), vector, prior)  # [b, 1]
+        if network.trend is not None and network.known.any():
+            fits = fits + network.trend.now(batch)[:, network.known].mean(1, keepdim=True)
         own = fits.cpu().numpy()
         scores = np.concatenate([network(batch, products).cpu().numpy(), own], axis=1)
         allowed = np.concatenate([may[rows], np.ones((len(rows), 1), dtype=bool)], axis=1)

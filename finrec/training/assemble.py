@@ -15,6 +15,7 @@ from finrec.config import PARTS, ModelSettings, RunSettings, text_encoder_dir
 from finrec.features import graph as graphs
 from finrec.features import nodes, profile, sequences, text
 from finrec.features import regime as regimes
+from finrec.features import trend as trends
 from finrec.features.profile import Profile
 from finrec.networks.behaviour import BehaviourTransformer, EventSizes
 from finrec.networks.context import AttributeGraph, LinkedCustomers, MarketRegime
@@ -25,10 +26,11 @@ from finrec.networks.recommender import FusedRecommender
 from finrec.networks.relations import Hidden, ProductGraph
 from finrec.networks.repeats import RepeatTower
 from finrec.networks.timing import TimingHead
+from finrec.networks.trend import TrendTower
 from finrec.networks.walks import PathTower
 from finrec.schema import CUSTOMER, DataError
-from finrec.scorer import KINDS, Catalogue, Cohort, cohort
-from finrec.split import FoldName, Split
+from finrec.scorer import KINDS, SECONDS_PER_DAY, Catalogue, Cohort, cohort
+from finrec.split import Fold, FoldName, Split
 from finrec.training import encoders
 
 MANY_PRODUCTS = 1_000  # from here on the match is by cosine unless told otherwise
@@ -54,6 +56,9 @@ class Inputs:
         nodes: attribute nodes of the graph; None without.
         regime: state of the economy by day; None without.
         links: whether linked customers are a node of the graph.
+        trend: what was taken when; None where moments are not known.
+        nearest: of buckets of days, see :func:`finrec.features.sequences.nearest_met`; None: each
+            is read as it is.
     """
 
     catalogue: Catalogue
@@ -67,6 +72,8 @@ class Inputs:
     nodes: nodes.AttributeNodes | None = None
     regime: regimes.Regime | None = None
     links: bool = False
+    trend: trends.Trend | None = None
+    nearest: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def inputs(
@@ -109,8 +116,17 @@ def inputs(
         nodes.build(histories, people, n) if has_nodes else None,
         regimes.fit(split.regime, part.until) if settings.model.regime else None,
         histories.linked is not None,
+        _trend(histories, part, settings),
+        sequences.nearest_met(histories, settings.model.length),
     )
     return given, histories
+
+
+def _trend(histories: Cohort, part: Fold, settings: RunSettings) -> trends.Trend | None:
+    if settings.protocol == "R1" or not settings.model.trend:
+        return None
+    until = int(part.cases.customers.asof.max()) // SECONDS_PER_DAY
+    return trends.count(histories, until)
 
 
 def _living(texts: list[str], layers: int, folder: Path | None) -> tuple[Any, Tensor, Tensor]:
@@ -144,7 +160,7 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
     """The network for these inputs, with fresh weights from torch's current generator."""
     shape = settings.model
     if settings.protocol == "R1":  # when a held-out event happened is not known there
-        undated = dict.fromkeys(("gaps", "calendar", "repeats", "regime", "timing"), False)
+        undated = dict.fromkeys(("gaps", "calendar", "repeats", "regime", "timing", "trend"), False)
         shape = shape.model_copy(update=undated)
     attributes = None
     if not given.products.empty:
@@ -162,9 +178,12 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
             torch.from_numpy(given.graph.values),
             shape.graph_neighbours,
         )
+    gaps, past = (None, None) if given.nearest is None else map(torch.from_numpy, given.nearest)
+    if past is not None:  # the repeat tower's buckets begin with one before the same day
+        past = torch.cat([past.new_zeros(1), past[: len(sequences.GAP_EDGES)] + 1])
     return FusedRecommender(
         torch.from_numpy(given.known),
-        BehaviourTransformer(shape, SIZES, _regime(given, shape)),
+        BehaviourTransformer(shape, SIZES, _regime(given, shape), gaps),
         ProfileTower(given.customers.n_numbers, given.customers.sizes, shape.width),
         attributes,
         _text_tower(given, shape.width),
@@ -172,14 +191,22 @@ def network(given: Inputs, settings: RunSettings) -> FusedRecommender:
         None
         if given.paths is None
         else PathTower(*map(torch.from_numpy, vars(given.paths).values())),
-        RepeatTower(sequences.GAP_EDGES.tolist(), shape.width) if shape.repeats else None,
+        RepeatTower(sequences.GAP_EDGES.tolist(), shape.width, past) if shape.repeats else None,
         shape.id_dropout,
         _attribute_graph(given, shape.width),
         _matching(given, shape),
         LinkedCustomers(shape.width) if given.links else None,
         shape.sharpness if _by_cosine(given, shape) else None,
         TimingHead(shape.width) if shape.timing else None,
+        _trend_tower(given, shape),
     )
+
+
+def _trend_tower(given: Inputs, shape: ModelSettings) -> TrendTower | None:
+    if given.trend is None or not shape.trend:
+        return None
+    days, shares = map(torch.from_numpy, trends.shares(given.trend, given.known))
+    return TrendTower(days, shares)
 
 
 def _regime(given: Inputs, shape: ModelSettings) -> MarketRegime | None:

@@ -9,8 +9,23 @@ from __future__ import annotations
 
 import math
 
+from finrec.config import RunSettings
+
 FEWEST_STEPS = 20  # of an epoch
+AVERAGED = 0.5  # epochs that weights are averaged over where data are split by time
 LEAST_BATCH = 8
+
+
+def average(settings: RunSettings) -> float:
+    """Epochs that weights are averaged over: as told, else a few where data are split by time.
+
+    What comes later is not quite like what was learned from, and the weights of single steps, with
+    which the number of epochs is chosen, differ there more than they learn.
+    """
+    told = settings.train.average
+    if told is not None:
+        return told
+    return AVERAGED if settings.protocol == "R2" else 0.0
 
 
 def batch_size(customers: int, most: int) -> int:

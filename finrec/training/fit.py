@@ -88,8 +88,8 @@ def fit(
         settings: shape, rates, seed.
         validate: score of a scorer on the validation cases, larger is better; the epoch with the
             best is kept. None: train ``epochs`` passes and keep the last.
-        epochs: with no ``validate``, how many passes; the rate follows the same course as in the
-            fit that chose this number.
+        epochs: with no ``validate``, how many passes; the rate falls to its least within them, so
+            that weights come to rest however few passes were chosen.
         checkpoints: where to resume from and save to.
         progress: told of steps and epochs.
         cancelled: asked at each step.
@@ -134,8 +134,9 @@ class _Loop:
             "curve": [],
             "best": None,
         }
+        self.most = settings.train.epochs
         self.best: dict[str, Tensor] = {}
-        self.mean = WeightAverage(self.net, settings.train.average * self.steps_per_epoch)
+        self.mean = WeightAverage(self.net, course.average(settings) * self.steps_per_epoch)
         self._resume()
         if not self.best and not self.state["step"]:
             self._transfer()
@@ -158,7 +159,7 @@ class _Loop:
 
     def run(self, validate: Callable[[FusedScorer], float] | None, epochs: int | None) -> Fitted:
         train = self.settings.train
-        most = epochs if validate is None and epochs else train.epochs
+        self.most = most = epochs if validate is None and epochs else train.epochs
         while self.state["epoch"] < most and not self._finished(validate is None):
             self._epoch(most)
             with self.mean.in_place():
@@ -250,9 +251,9 @@ class _Loop:
         return float(loss.detach())
 
     def _rate(self) -> float:
-        """Linear warm-up, then a cosine to a twentieth, over the most epochs allowed."""
+        """Linear warm-up, then a cosine to a twentieth, over the most epochs there may be."""
         train = self.settings.train
-        total = train.epochs * self.steps_per_epoch
+        total = self.most * self.steps_per_epoch
         step = self.state["epoch"] * self.steps_per_epoch + self.state["step"]
         warm = min(1.0, (step + 1) / max(1.0, train.warmup * total))
         return train.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * min(1.0, step / total))))

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from finrec.networks.linear import product
+from finrec.networks.trend import Common
 
 Additions = tuple[Tensor, Tensor, Tensor]
 # Rows of logits in memory at once. On a CPU they should stay in its cache: 256 x 12,101 floats are
@@ -40,6 +41,8 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         rows_of: Tensor,
         columns_of: Tensor,
         added: Tensor,
+        common_of: Tensor,
+        common: Tensor,
     ) -> Tensor:
         count, n_products = len(states), len(products)
         chunk = ROWS.get(states.device.type, 1024)
@@ -48,6 +51,7 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
         grad_bias = torch.zeros_like(bias)
         total = states.new_zeros(())
         grad_added = torch.zeros_like(added)
+        grad_common = torch.zeros_like(common)
         bounds = torch.searchsorted(
             rows_of, torch.arange(0, count + chunk, chunk, device=rows_of.device)
         ).tolist()
@@ -59,6 +63,8 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             where = (rows_of[pairs] - start, columns_of[pairs])
             if pairs.start < pairs.stop:
                 logits.index_put_(where, added[pairs], accumulate=True)
+            if len(common):
+                logits += common[common_of[rows]]
             if smoothing:  # what every product's negative log-likelihood adds up to
                 spread = logits.logsumexp(1) - logits.mean(1)
             place = logits if logits.device.type == "cpu" else None  # else a new tensor
@@ -82,18 +88,21 @@ class _SoftmaxOverCatalogue(torch.autograd.Function):
             share.scatter_add_(1, targets[rows, None], (-(1 - smoothing) * weight)[:, None])
             if pairs.start < pairs.stop:
                 grad_added[pairs] = share[where]
+            if len(common):
+                grad_common.index_add_(0, common_of[rows], share)
             grad_states[rows] = product(share, products.T)
             grad_products.T.add_(product(states[rows].T, share.T))
             grad_bias += share.sum(0)
-        ctx.save_for_backward(grad_states, grad_products, grad_bias, grad_added)
+        ctx.save_for_backward(grad_states, grad_products, grad_bias, grad_added, grad_common)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         grad = grads[0]
-        states, products, bias, added = ctx.saved_tensors
+        states, products, bias, added, common = ctx.saved_tensors
         rest = (None,) * 6
-        return grad * states, grad * products, grad * bias, *rest, grad * added
+        first = (grad * states, grad * products, grad * bias)
+        return *first, *rest, grad * added, None, grad * common
 
 
 def softmax_over_catalogue(
@@ -105,6 +114,7 @@ def softmax_over_catalogue(
     smoothing: float = 0.0,
     focal: float = 0.0,
     added: Additions | None = None,
+    common: Common | None = None,
 ) -> Tensor:
     """Weighted mean cross-entropy of the acquired product against the whole catalogue.
 
@@ -122,6 +132,7 @@ def softmax_over_catalogue(
             together with smoothing.
         added: row (ascending) and product of single scores, int64 [K], and what is added to
             each, float [K]; a pair stands there once.
+        common: additions to whole rows of scores, many rows the same.
     """
     if focal and smoothing:
         raise ValueError("Focal loss and label smoothing exclude each other; set one to 0.")
@@ -130,8 +141,19 @@ def softmax_over_catalogue(
     if added is None:
         none = torch.zeros(0, dtype=torch.int64, device=states.device)
         added = (none, none, states.new_zeros(0))
+    if common is None:
+        common = Common(torch.zeros_like(targets[:0]), states.new_zeros(0, len(products)))
     loss: Tensor = _SoftmaxOverCatalogue.apply(  # type: ignore[no-untyped-call]
-        states, products, bias, targets, weights, smoothing, focal, *added
+        states,
+        products,
+        bias,
+        targets,
+        weights,
+        smoothing,
+        focal,
+        *added,
+        common.of_row,
+        common.values,
     )
     return loss
 
@@ -143,12 +165,15 @@ def softmax_of_scores(
     smoothing: float = 0.0,
     focal: float = 0.0,
     added: Additions | None = None,
+    common: Common | None = None,
 ) -> Tensor:
     """As :func:`softmax_over_catalogue`, for scores that are no dot product, float [S, N]."""
     if focal and smoothing:
         raise ValueError("Focal loss and label smoothing exclude each other; set one to 0.")
     if added is not None:
         scores = scores.index_put((added[0], added[1]), added[2], accumulate=True)
+    if common is not None:
+        scores = scores + common.values[common.of_row]
     nll = F.cross_entropy(scores, targets, reduction="none", label_smoothing=smoothing)
     if focal:
         nll = (-torch.expm1(-nll)) ** focal * nll
@@ -167,6 +192,7 @@ def sampled_softmax(
     smoothing: float = 0.0,
     focal: float = 0.0,
     added: Additions | None = None,
+    common: Common | None = None,
 ) -> Tensor:
     """As :func:`softmax_over_catalogue`, against the step's targets and a sample of the others.
 
@@ -183,6 +209,7 @@ def sampled_softmax(
         smoothing: as there.
         focal: as there.
         added: as there.
+        common: as there.
     """
     n_products = len(products)
     own, place = targets.unique(return_inverse=True)
@@ -199,6 +226,9 @@ def sampled_softmax(
         at[chosen] = torch.arange(len(chosen), device=targets.device)
         here = at[added[1]] >= 0
         added = (added[0][here], at[added[1][here]], added[2][here])
+    if common is not None:
+        common = Common(common.of_row, common.values[:, chosen])
+    priors = bias[chosen] + scale
     return softmax_over_catalogue(
-        states, products[chosen], bias[chosen] + scale, place, weights, smoothing, focal, added
+        states, products[chosen], priors, place, weights, smoothing, focal, added, common
     )

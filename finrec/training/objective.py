@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,6 +66,7 @@ class Objective:
         targets = batch.products[real]
         weights = self._weights(rows, targets)
         added = self.net.own_past(batch, products)
+        common = None if self.net.trend is None else self.net.trend.before_each(batch)
         table: Tensor = products
         bias: Tensor = self.net.bias
         if not self.net.all_known:  # what was never sold is nobody's negative
@@ -71,7 +74,9 @@ class Objective:
             targets = self.place[targets]
             if added is not None:
                 added = (added[0], self.place[added[1]], added[2])
-        how = (weights, train.smoothing, train.focal, added)
+            if common is not None:
+                common = replace(common, values=common.values[:, self.net.known])
+        how = (weights, train.smoothing, train.focal, added, common)
         if self.net.matching is not None:
             scores = self.net.match(states, table, bias)
             return softmax_of_scores(scores, targets, *how) + second

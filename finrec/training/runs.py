@@ -29,6 +29,7 @@ from finrec.features.graph import Graph, Paths
 from finrec.features.nodes import AttributeNodes
 from finrec.features.profile import Profile
 from finrec.features.regime import Regime
+from finrec.features.trend import Trend
 from finrec.schema import CheckpointError
 from finrec.scorer import Catalogue
 from finrec.snapshots import publish
@@ -40,6 +41,8 @@ PER_CASE = "per_case.parquet"
 FORETOLD = "foretold.safetensors"  # of validation cases, before they were learned from
 PATH_ARRAYS = ("indptr", "indices", "values")
 GRAPH_ARRAYS = (*PATH_ARRAYS, "inverse_root_degree")
+NEAREST_ARRAYS = ("nearest.gaps", "nearest.past")
+TREND_ARRAYS = ("days", "products", "later", "counts")
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def write_inputs(folder: Path, given: Inputs) -> None:
             "relation": None if given.graph is None else given.graph.relation,
             "regime": [] if given.regime is None else list(given.regime.names),
             "links": given.links,
+            "until": None if given.trend is None else given.trend.until,
         },
     )
     arrays: dict[str, np.ndarray] = {"known": given.known}
@@ -151,6 +155,10 @@ def write_inputs(folder: Path, given: Inputs) -> None:
         arrays |= {f"nodes.{name}": value for name, value in vars(given.nodes).items()}
     if given.regime is not None:
         arrays |= {f"regime.{name}": getattr(given.regime, name) for name in ("days", "values")}
+    if given.trend is not None:
+        arrays |= {f"trend.{name}": getattr(given.trend, name) for name in TREND_ARRAYS}
+    if given.nearest is not None:
+        arrays |= dict(zip(NEAREST_ARRAYS, given.nearest, strict=True))
     save_file(
         {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in arrays.items()},
         folder / "features.safetensors",
@@ -184,6 +192,13 @@ def read_inputs(folder: Path) -> Inputs:
         if stored.get("regime"):
             days, values = arrays["regime.days"].numpy(), arrays["regime.values"].numpy()
             regime = Regime(tuple(stored["regime"]), days, values)
+        trend = None
+        if stored.get("until") is not None:
+            told = {name: arrays[f"trend.{name}"].numpy() for name in TREND_ARRAYS}
+            trend = Trend(**told, until=stored["until"])
+        nearest = None
+        if NEAREST_ARRAYS[0] in arrays:
+            nearest = (arrays[NEAREST_ARRAYS[0]].numpy(), arrays[NEAREST_ARRAYS[1]].numpy())
         return Inputs(
             Catalogue(table),
             Profile.from_json(stored["customers"]),
@@ -195,6 +210,8 @@ def read_inputs(folder: Path) -> Inputs:
             nodes=nodes,
             regime=regime,
             links=bool(stored.get("links", False)),
+            trend=trend,
+            nearest=nearest,
         )
     except (OSError, KeyError, TypeError, pa.ArrowException) as error:
         raise CheckpointError(f"Run {folder.name} is damaged: {error}.") from error
@@ -213,6 +230,7 @@ def read(folder: Path) -> Run:
             stored["model"].setdefault("repeats", False)
             stored["model"].setdefault("matching", "dot")
             stored["model"].setdefault("timing", False)
+            stored["model"].setdefault("trend", False)
         settings = RunSettings(**stored)
     except (ValidationError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]

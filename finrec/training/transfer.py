@@ -23,7 +23,7 @@ from finrec.schema import CheckpointError
 from finrec.training import course, runs
 from finrec.training.losses import softmax_over_catalogue
 
-SHARED = ("behaviour.", "fusion.", "node.", "repeats.")  # of no product in particular
+SHARED = ("behaviour.", "fusion.", "node.", "repeats.", "trend.")  # of no product in particular
 OWN = "behaviour.regime."  # each data set has its own series
 HIDDEN = 0.3  # share of events that are masked
 PLAIN_PASSES = 3  # where products have no text, so that +tl can transfer behaviour only

@@ -7,7 +7,7 @@ import pytest
 from finrec import presets
 from finrec.split import split
 from finrec.training import assemble, fit
-from finrec.training.course import FEWEST_STEPS, batch_size, passes
+from finrec.training.course import AVERAGED, FEWEST_STEPS, average, batch_size, passes
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,28 @@ def test_an_epoch_of_few_customers_learns_from_each_as_often(small_dataset) -> N
     rounds = passes(len(histories), size)
     assert len(steps) == -(-len(histories) // size) * rounds >= FEWEST_STEPS
     assert done.targets == rounds * int(histories.lengths.clip(max=settings.model.length).sum())
+
+
+def test_weights_are_averaged_where_data_are_split_by_time_unless_told(small_dataset) -> None:
+    def told(**train):
+        return presets.settings(small_dataset.info, "x@0", "quick", "baseline", train=train)
+
+    assert average(told()) == AVERAGED and average(told(average=0.0)) == 0.0
+    assert average(told().model_copy(update={"protocol": "R1"})) == 0.0
+    assert average(told(average=2.0).model_copy(update={"protocol": "R1"})) == 2.0
+
+
+def test_with_a_fixed_number_of_epochs_the_rate_falls_to_its_end_within_them(small_dataset) -> None:
+    settings = presets.settings(
+        small_dataset.info, "x@0", "quick", "baseline", model={"width": 16}, train={"epochs": 9}
+    )
+    given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+
+    def last_rate(validate, epochs):
+        loop = fit._Loop(given, histories, settings, None, lambda event: None, lambda: False)
+        loop.run(validate, epochs)
+        return loop.optimizer.param_groups[0]["lr"]
+
+    assert last_rate(None, 2) < 0.06 * settings.train.rate
+    falling = iter([2.0, 1.0, 0.0, 0.0, 0.0, 0.0])  # the best is the first, of at most nine
+    assert last_rate(lambda scorer: next(falling), None) > 0.3 * settings.train.rate

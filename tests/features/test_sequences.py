@@ -1,0 +1,33 @@
+"""Buckets of days that training never meets are read as the nearest that it meets."""
+
+import numpy as np
+
+from finrec.features import sequences
+from tests.training.test_balance import histories
+
+DAY = 86_400
+
+
+def test_a_gap_that_training_never_meets_is_the_nearest_met():
+    times = np.tile(np.array([0, 0, 60, 91]) * DAY, 20)  # two at once, then 60 and 31 days later
+    told = histories([0, 1, 0, 1] * 20, [4] * 20, times)
+    gaps, past = sequences.nearest_met(told, 50)
+    bucket = sequences.gap_bucket(np.array([0, 31, 60, 91, 200, 4000])).tolist()
+    same, month, two, three, half, long = bucket
+    assert gaps[[same, month, two, three, half, long]].tolist() == [
+        month,
+        month,
+        two,
+        two,
+        two,
+        two,
+    ]
+    assert past[[month, two, three, half, long]].tolist() == [month, two, three, three, three]
+    none = sequences.N_GAPS - 1
+    assert gaps[none] == none and past[none] == none
+
+
+def test_what_is_met_too_seldom_is_not_met_and_where_nothing_is_all_stay():
+    times = np.tile(np.array([0, 60]) * DAY, 19)
+    gaps, _ = sequences.nearest_met(histories([0, 1] * 19, [2] * 19, times), 50)
+    assert gaps.tolist() == list(range(sequences.N_GAPS))
