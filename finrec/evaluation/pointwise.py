@@ -152,7 +152,9 @@ class Collector:
         found = {}
         for variant, parts in self.parts.items():
             *columns, who = (np.concatenate(c) for c in zip(*(parts or [empty]), strict=True))
-            found[variant] = Pairs(*columns, np.unique(who.astype(str), return_inverse=True)[1])
+            customer = np.unique(who.astype(str), return_inverse=True)[1]
+            truth, score, popular, weight = columns
+            found[variant] = Pairs(truth, score, popular, weight, customer)
         return found
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
-from finrec.networks.lending import Lending
+from finrec.networks.lending import Lending, lend, lenders
 from finrec.networks.linear import linear, product
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
@@ -156,6 +156,27 @@ class FusedRecommender(nn.Module):
         """Find lenders by the texts as they are now; none where all products are known."""
         if self.text is not None and not self.all_known and self.known.any():
             self.lending = Lending(self.text.vectors, self.known)
+
+    def lent(
+        self, products: Tensor, described: Tensor, words: Tensor
+    ) -> tuple[Tensor, Tensor] | None:
+        """Vectors [C, D] and priors [C] of products that are not in the catalogue.
+
+        Args:
+            products: from :meth:`products`, [N, D].
+            described: what is read of the new products, [C, D].
+            words: their texts, [C, V].
+
+        Returns:
+            None where no known product has a text like one of theirs.
+        """
+        if self.text is None or not self.known.any():
+            return None
+        places, weights = lenders(self.text.vectors, self.known, words)
+        if not (weights.sum(1) > 0).all():
+            return None
+        vectors = lend(products - self.described(), places, weights, described)
+        return vectors, (weights * self.prior()[places]).sum(1)
 
     def prior(self) -> Tensor:
         """What every product's score begins with, [N]."""

@@ -19,7 +19,6 @@ import torch
 
 from finrec.config import text_encoder_dir
 from finrec.features import sequences, text
-from finrec.networks import lending
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.scorer import Cohort
 from finrec.serving.recommender import Recommender
@@ -177,13 +176,9 @@ def _settled(
     network: Any, products: torch.Tensor, described: torch.Tensor, words: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The vector as it is matched, [1, D], and what its score begins with, [1]."""
-    prior = network.prior()
-    if words is not None and network.known.any():
-        places, weights = lending.lenders(network.text.vectors, network.known, words)
-        if weights.sum() > 0:
-            learned = products - network.described()
-            vector = lending.lend(learned, places, weights, described)
-            return vector, (weights * prior[places]).sum(1)
+    if words is not None and (lent := network.lent(products, described, words)) is not None:
+        vector, prior = lent
+        return vector, prior
     known = network.known if network.known.any() else torch.ones_like(network.known)
     return _with_graph(network, described), network.bias[known].mean()[None]
 
