@@ -24,6 +24,12 @@ def offers(run: str, customer: str, k: int, mark: str) -> verbs.Offers:
         return verbs.offers(held.recommender, customer, k, seed=0)
 
 
+@st.cache_data(max_entries=500, show_spinner=False)
+def answers(customer: str, mark: str) -> Any:
+    """Earlier offers to a customer and what came of them."""
+    return verbs.find_records(kinds=PAST_KINDS, customer=customer, limit=50)
+
+
 def seen(run: Run, customer: str, found: verbs.Offers) -> None:
     """Record that these offers were shown to whoever looks at the page."""
     if found.nothing or found.frame.empty:
@@ -98,7 +104,7 @@ def buttons(offer: dict[str, Any], run: Run, customer: str) -> None:
 
 def before(run: Run, customer: str) -> None:
     """Earlier offers to this customer and what came of them."""
-    found = verbs.find_records(kinds=PAST_KINDS, customer=customer, limit=50)
+    found = answers(customer, kept.mark())
     if found.empty:
         return
     words = formats.counted(len(found), "entry", "entries")
