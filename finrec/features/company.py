@@ -29,30 +29,28 @@ class Company:
     @staticmethod
     def of(histories: Cohort, n_products: int) -> Company:
         """Of histories, each product counted once a customer."""
-        pairs = np.unique(histories.rows() * n_products + histories.products)
-        rows, products = np.divmod(pairs, n_products)
-        counts = np.bincount(rows, minlength=len(histories))
-        return Company.distinct(counts, products, n_products)
+        return Company.of_lists(histories.lengths, histories.products, n_products)
 
     @staticmethod
-    def distinct(counts: np.ndarray, products: np.ndarray, n_products: int) -> Company:
-        """Of lists without repetition.
+    def of_lists(lengths: np.ndarray, products: np.ndarray, n_products: int) -> Company:
+        """Of each customer's products, end to end, repeated or not.
 
         Args:
-            counts: int [B], products of each customer.
-            products: int [P], the lists end to end.
+            lengths: int [B].
+            products: catalogue index, int [E]; less than 0: not in the catalogue.
             n_products: N.
         """
-        rows = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        pairs = np.sort((rows * n_products + products)[products >= 0])
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        rows, products = np.divmod(pairs, n_products)
         order = np.argsort(products, kind="stable")
-        return Company(
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-            products.astype(np.int32),
-            np.concatenate([[0], np.cumsum(np.bincount(products, minlength=n_products))]).astype(
-                np.int64
-            ),
-            rows[order],
-        )
+        counts = [
+            np.bincount(rows, minlength=len(lengths)),
+            np.bincount(products, minlength=n_products),
+        ]
+        offsets, starts = (np.concatenate([[0], np.cumsum(c)]).astype(np.int64) for c in counts)
+        return Company(offsets, products.astype(np.int32), starts, rows.astype(np.int32)[order])
 
     def together(self, offer: int, products: Iterable[int]) -> dict[int, int]:
         """How many customers have the offer and each of these products in their history."""

@@ -134,7 +134,8 @@ def activity(recommender: Recommender, window: int) -> Activity:
         if len(everybody) > MOST_FOR_ACTIVITY:
             drawn = np.random.default_rng(0).choice(len(everybody), MOST_FOR_ACTIVITY, False)
             everybody = everybody[np.sort(drawn)]
-        _activity[key] = Activity.fit(recommender.cohort(list(everybody)), window)
+        people = recommender.cohort(list(everybody), on_disk=True)
+        _activity[key] = Activity.fit(people, window)
     return _activity[key]
 
 

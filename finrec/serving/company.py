@@ -6,7 +6,6 @@ customers that takes half a minute, this a second.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from finrec.features.company import Company
@@ -46,15 +45,10 @@ def company(snapshot: Snapshot, protocol: str | None, catalogue: Catalogue) -> C
     counts, places = snapshot.lists(
         "WITH known AS (SELECT product_id, row_number() OVER (ORDER BY product_id) - 1 AS place "
         f"FROM products), part AS ({sql}) "
-        "SELECT list(DISTINCT k.place) FROM part JOIN known k USING (product_id) "
+        "SELECT list(k.place) FROM part JOIN known k USING (product_id) "
         "GROUP BY customer_id", given,
     )  # fmt: skip
-    products = catalogue.index(ids)[places]
-    known = products >= 0
-    if not known.all():
-        rows = np.repeat(np.arange(len(counts)), counts)[known]
-        counts, products = np.bincount(rows, minlength=len(counts)), products[known]
-    return Company.distinct(counts, products, len(catalogue))
+    return Company.of_lists(counts, catalogue.index(ids)[places], len(catalogue))
 
 
 def _test_from(snapshot: Snapshot) -> pd.Timestamp:

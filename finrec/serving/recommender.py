@@ -65,11 +65,15 @@ class Recommender:
         return frozenset(map(str, found[CUSTOMER]))
 
     @cached_property
+    def last(self) -> pd.Timestamp:
+        """When the last event of anybody was."""
+        return pd.Timestamp(self.snapshot.query("SELECT max(time) AS last FROM events")["last"][0])
+
+    @cached_property
     def now(self) -> pd.Timestamp:
         """The moment of recommendation: the next after the last event of anybody."""
         days = self.snapshot.query("SELECT DISTINCT CAST(time AS DATE) AS day FROM events")["day"]
-        last = self.snapshot.query("SELECT max(time) AS last FROM events")["last"].iloc[0]
-        return next_moment(pd.to_datetime(days), pd.Timestamp(last) + pd.Timedelta(days=1))
+        return next_moment(pd.to_datetime(days), self.last + pd.Timedelta(days=1))
 
     @cached_property
     def training(self) -> Cohort:
@@ -85,17 +89,21 @@ class Recommender:
         """Who has which products together in those histories, for counts of other customers."""
         return company(self.snapshot, self.run.settings.protocol, self.catalogue)
 
-    def cohort(self, ids: Sequence[str]) -> Cohort:
+    def cohort(self, ids: Sequence[str], on_disk: bool = False) -> Cohort:
         """Customers as known now: with all their events, at the next moment after the last.
+
+        Args:
+            ids: customers; few are looked up on disk, for more all tables are read, once.
+            on_disk: looked up, however many.
 
         Raises:
             DataError: when the snapshot knows one of them not at all.
         """
         if len(ids) != 1:
-            return self._cohort(ids)
+            return self._cohort(ids, on_disk or len(ids) <= FEW)
         found = self._lately.get(ids[0])
         if found is None:  # a screen asks for the customer that it shows again and again
-            found = self._lately[ids[0]] = self._cohort(ids)
+            found = self._lately[ids[0]] = self._cohort(ids, True)
             while len(self._lately) > LATELY:
                 self._lately.pop(next(iter(self._lately)), None)
         return found
@@ -104,9 +112,9 @@ class Recommender:
     def _lately(self) -> dict[str, Cohort]:
         return {}
 
-    def _cohort(self, ids: Sequence[str]) -> Cohort:
-        links = self._links(ids if len(ids) <= FEW else None)
-        if len(ids) <= FEW:
+    def _cohort(self, ids: Sequence[str], on_disk: bool) -> Cohort:
+        links = self._links(ids if on_disk else None)
+        if on_disk:
             events, customers = self._looked_up(ids, links)
             known: Container[str] = {*events[CUSTOMER], *customers[CUSTOMER]}
         else:

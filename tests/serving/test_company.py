@@ -6,9 +6,10 @@ import dataclasses
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from finrec import schema, snapshots
+from finrec import pipeline, presets, schema, snapshots
 from finrec.features.company import Company
 from finrec.scorer import Catalogue, cohort
 from finrec.serving.company import company
@@ -72,3 +73,18 @@ def test_of_histories_and_of_another_catalogue(small_dataset: schema.Dataset) ->
     assert memory.together(0, []) == {}
     with pytest.raises(schema.DataError, match="choose R1 or R2"):
         company(kept, "R3", fewer)
+
+
+def test_customers_looked_up_on_disk_are_those_in_memory(small_dataset: schema.Dataset) -> None:
+    snapshot = snapshots.write(small_dataset)
+    settings = presets.settings(
+        snapshot.info, snapshot.ref, "quick", "+gnn", 0, "cpu",
+        {"width": 16, "layers": 1, "heads": 2}, {"epochs": 1},
+    )  # fmt: skip
+    bank = pipeline.load(pipeline.train(settings).id)
+    ids = sorted(bank.known)
+    disk, memory = bank.cohort(ids, on_disk=True), bank._cohort(ids, False)
+    for name in ("ids", "offsets", "products", "kinds", "times", "amounts", "asof"):
+        np.testing.assert_array_equal(getattr(disk, name), getattr(memory, name))
+    pd.testing.assert_frame_equal(disk.profile, memory.profile)
+    assert bank.last == small_dataset.events[schema.TIME].max()
