@@ -152,7 +152,7 @@ def test_changed_record_is_found(screen: Screen, fresh: list[Any]) -> None:
     app = screen("records")
     app.session_state["records part"] = "Audit"
     app.run()
-    assert "1 record of 1 was changed or follow a removed one" in app.error[0].value
+    assert "1 record of 1 was changed or follows a removed one" in app.error[0].value
 
 
 def test_accepted_offer_becomes_data_to_learn_from(screen: Screen, fresh: list[Any]) -> None:
