@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -53,7 +54,11 @@ class Catalogue:
 
     def index(self, ids: Sequence[str] | pd.Series | np.ndarray) -> np.ndarray:
         """Indices of product ids, int64 [len(ids)]; -1 where the catalogue lacks the product."""
-        return pd.Index(self.table[PRODUCT]).get_indexer(pd.Index(ids))
+        return self._places.get_indexer(pd.Index(ids))
+
+    @cached_property
+    def _places(self) -> pd.Index:
+        return pd.Index(self.table[PRODUCT])
 
     def position(self, product: str) -> int:
         """Index of one product.

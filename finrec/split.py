@@ -28,6 +28,7 @@ from finrec.schema import (
     TIME,
     DataError,
     Dataset,
+    DatasetInfo,
     no_links,
 )
 from finrec.scorer import Catalogue, Cohort, cohort, seconds
@@ -123,28 +124,42 @@ def split(dataset: Dataset, protocol: str | None = None) -> Split:
         raise DataError(f"Protocol {chosen!r} is unknown; choose R1 or R2.")
     if FOLD in dataset.events.columns:
         return declared(dataset)
-    return by_time(dataset, *_dates(dataset))
+    events = dataset.events
+    taken = ~events[KIND].isin([DROPPED, HELD]).to_numpy()
+    return by_time(dataset, *dates(dataset.info, events[TIME], taken))
 
 
-def _dates(dataset: Dataset) -> tuple[pd.Timestamp, pd.Timestamp]:
-    if len(dataset.info.split) == 2:
-        first, second = dataset.info.split
+def dates(
+    info: DatasetInfo, times: pd.Series, taken: np.ndarray
+) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """Where validation and test begin under R2: as the data set says, else by its events.
+
+    Args:
+        info: of the data set.
+        times: of all its events.
+        taken: bool, whether something was taken then: neither dropped nor seen as held.
+
+    Raises:
+        DataError: when there are too few events or dates.
+    """
+    if len(info.split) == 2:
+        first, second = info.split
         return pd.Timestamp(first), pd.Timestamp(second)
     # No dates given: the last tenth of events is test, the tenth before it validation, moved so
     # that each has a date of its own however few dates there are.
-    times = dataset.events[TIME].dt.normalize()
-    taken = times[~dataset.events[KIND].isin([DROPPED, HELD])]
-    dates = np.unique(taken[taken > times.min()].to_numpy())  # something is known before each
-    if len(times) < 10 or len(dates) < 2:
+    days = times.dt.normalize()
+    ours = days[taken]
+    distinct = np.unique(ours[ours > days.min()].to_numpy())  # something is known before each
+    if len(days) < 10 or len(distinct) < 2:
         raise DataError(
-            f"{dataset.info.name} has {len(times)} events on too few dates to split by time; "
+            f"{info.name} has {len(days)} events on too few dates to split by time; "
             "a split needs at least ten events, and products taken on two dates after the first. "
             "Give more months, or choose leaving one out (R1)."
         )
-    ordered = np.sort(taken.to_numpy())
+    ordered = np.sort(ours.to_numpy())
     cuts = [ordered[int(len(ordered) * share)] for share in (0.8, 0.9)]
-    valid = min(max(cuts[0], dates[0]), dates[-2])
-    test = max(cuts[1], dates[dates > valid][0])
+    valid = min(max(cuts[0], distinct[0]), distinct[-2])
+    test = max(cuts[1], distinct[distinct > valid][0])
     return pd.Timestamp(valid), pd.Timestamp(test)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from finrec import pipeline
 from finrec.figures import formats, quality, tables
 from finrec.pipeline import Snapshot, custody
-from pages import frame
+from pages import frame, memory
 
 
 @st.cache_data(max_entries=20, show_spinner="Looking through the data …")
@@ -110,5 +110,5 @@ def erased(customer: str) -> None:
         with st.spinner("Erasing, then reading every file again …"):
             done = custody.erase(customer)
         st.session_state["erased"] = (quality.erasure(done), done.proven)
-        st.cache_data.clear()
+        memory.forget()
         st.rerun()

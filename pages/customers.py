@@ -103,11 +103,10 @@ def choose(product: str) -> None:
 
 
 def card(
-    run: Run, snapshot: Snapshot, customer: str, offer: dict[str, Any], chosen: bool, able: bool
+    run: Run, customer: str, offer: dict[str, Any], found: Explanation, chosen: bool, able: bool
 ) -> None:
     """One product with its probability, the policy's word, main reason and what can be done."""
     product, name = str(offer["product_id"]), str(offer["name"])
-    found = memory.explanation(run.id, snapshot.ref, customer, product)
     with st.container(border=True, gap="small"):
         text, chance, button = st.columns([5, 2, 2], vertical_alignment="center")
         with text:
@@ -133,8 +132,8 @@ def card(
                 offering.buttons(offer, run, customer)
 
 
-def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
-    """The list of products; returns the one whose reasons are asked for."""
+def fits(run: Run, snapshot: Snapshot, customer: str) -> Explanation | None:
+    """The list of products; returns the reasons of the one that is asked for."""
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left.container(horizontal=True, vertical_alignment="center"):
         st.header(f"What fits customer {formats.markdown(customer)}", anchor=False, width="content")
@@ -146,19 +145,20 @@ def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
     offering.before(run, customer)
     if found.nothing:
         st.info(formats.markdown(found.nothing), icon=":material/do_not_disturb_on:")
-    offers = found.frame.to_dict("records")
+    offers = [{str(k): v for k, v in row.items()} for row in found.frame.to_dict("records")]
     if not offers:
         st.caption("Nothing is left that may be offered: all else is held, or the policy bars it.")
         return None
     if found.nothing:
         st.caption("What came closest, to be understood and not to be offered:")
-    listed = [str(o["product_id"]) for o in offers]
+    listed = tuple(str(o["product_id"]) for o in offers)
+    why_each = memory.explanations(run.id, snapshot.ref, customer, listed)
     if st.session_state.get("product") not in listed:
         st.session_state["product"] = listed[0]
-    product = str(st.session_state["product"])
-    for row in offers:
-        offer = {str(k): v for k, v in row.items()}
-        card(run, snapshot, customer, offer, str(offer["product_id"]) == product, not found.nothing)
+    asked = str(st.session_state["product"])
+    for offer in offers:
+        product = str(offer["product_id"])
+        card(run, customer, offer, why_each[product], product == asked, not found.nothing)
     if found.not_checked:
         with st.expander(
             f"What the policy could not check: {len(found.not_checked)}", icon=":material/rule:"
@@ -167,31 +167,55 @@ def fits(run: Run, snapshot: Snapshot, customer: str) -> str | None:
     with st.expander("The same as a table", icon=":material/table:"):
         frame.show(tables.offers(found.frame), "offers", "Products that fit this customer")
         frame.download(found.frame, "recommendations", "save offers")
-    return product
+    return why_each[asked]
 
 
 def reasons(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
-    """The evidence for one product."""
+    """The evidence for one product; only the part that is open is worked out and drawn."""
     st.header(
         f"Why {formats.markdown(found.name)} for customer {formats.markdown(found.customer)}",
         anchor=False,
     )
     st.markdown("\n".join(f"- {formats.markdown(s)}" for s in found.sentences))
-    why.trusted(run, snapshot, found, k)
-    st.subheader("What adds to the score", anchor=False)
+    parts = st.tabs(list(PARTS), key="reasons part", on_change="rerun")
+    for part, draw in zip(parts, PARTS.values(), strict=True):
+        if part.open:
+            with part:
+                draw(run, snapshot, found, k)
+
+
+def ledger(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
+    """What adds to the score."""
     frame.chart(
         evidence.ledger(found.ledger),
         evidence.describe_ledger(found.ledger),
         evidence.ledger_table(found.ledger),
         "ledger",
     )
-    looking.draw(found)
-    near.neighbours(run, found)
     st.caption(
         f"Score {formats.number(found.score, 3)}, rank {found.rank} of all products that may be "
         "offered. Other customers are only ever counted, in groups of ten or more."
     )
-    why.deeper(run, snapshot, found, k)
+
+
+PARTS = {
+    "What adds to the score": ledger,
+    "What would change it": why.change,
+    "Where the network looks": looking.draw,
+    "Neighbours": near.draw,
+    "Brief": why.brief,
+    "Why not another?": why.why_not,
+}
+
+
+@frame.part
+def offered(run: Run, snapshot: Snapshot, customer: str) -> None:
+    """The list, what if it were otherwise, and why; a click here draws this part alone."""
+    found = fits(run, snapshot, customer)
+    if found is not None:
+        reasons(run, snapshot, found, int(st.session_state["how many"]))
+    trying.what_if(run, customer, memory.customer(snapshot.ref, customer))
+    trying.alike(run, customer)
 
 
 def main() -> None:
@@ -212,12 +236,7 @@ def main() -> None:
             "Train a model",
         )
         return
-    product = fits(run, snapshot, customer)
-    trying.what_if(run, customer, memory.customer(snapshot.ref, customer))
-    trying.alike(run, customer)
-    if product is not None:
-        found = memory.explanation(run.id, snapshot.ref, customer, product)
-        reasons(run, snapshot, found, int(st.session_state["how many"]))
+    offered(run, snapshot, customer)
 
 
 frame.screen("customers", main)

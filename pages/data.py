@@ -117,13 +117,18 @@ def main() -> None:
     else:
         frame.show(tables.snapshots(pipeline.snapshots()), "snapshots", "Snapshots of data")
         details(snapshot)
-        health, change, remove = st.tabs(["Quality", "Compare", "Delete and erase"])
-        with health:
-            custody.health(snapshot)
-        with change:
-            custody.comparison(snapshot)
-        with remove:
-            custody.removal(snapshot)
+        health, change, remove = st.tabs(
+            ["Quality", "Compare", "Delete and erase"], key="data part", on_change="rerun"
+        )
+        if health.open:
+            with health:
+                custody.health(snapshot)
+        elif change.open:
+            with change:
+                custody.comparison(snapshot)
+        elif remove.open:
+            with remove:
+                custody.removal(snapshot)
     bring_in()
 
 

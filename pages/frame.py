@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import streamlit as st
@@ -98,6 +99,18 @@ def told() -> Iterator[None]:
         yield
     except FinrecError as error:
         st.error(formats.markdown(str(error)), icon=":material/error:")
+
+
+def part(draw: Callable[..., None]) -> Callable[..., None]:
+    """A part of a screen that is drawn anew by itself when something in it is clicked."""
+
+    @st.fragment
+    @wraps(draw)
+    def alone(*given: Any) -> None:
+        with told():
+            draw(*given)
+
+    return alone
 
 
 def choose() -> None:
@@ -220,7 +233,7 @@ def chart(figure: Any, description: str, table: Any, key: str, pick: bool = Fals
     theme = st.context.theme.type
     if theme is not None:
         figure = style.inked(figure, dark=theme == "dark")
-    figure.update_layout(separators=formats.separators())
+    figure.layout.separators = formats.separators()
     asked: Any = {"on_select": "rerun", "selection_mode": "points"} if pick else {}
     event = st.plotly_chart(
         figure, width="stretch", key=key, config=CHART, alt=description, **asked

@@ -57,7 +57,7 @@ def draw(
     """
     st.subheader("Who gains and who loses", anchor=False)
     if len(sides) < 2:
-        st.markdown("This needs two that were measured case by case.")
+        st.markdown("This needs two models or methods that were measured case by case.")
         return
     known: dict[str, Any] = {s.key: s for s in sides}
     for end in ("before", "after"):  # a choice that is gone would be an error

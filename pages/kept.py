@@ -91,7 +91,7 @@ def gate(run: str, mark: str, most: int = 2000) -> Any:
 
 def last_day(run: str) -> Any:
     """The last day that a model's data know of."""
-    return memory.loaded(run).recommender.dataset.events["time"].max()
+    return memory.loaded(run).recommender.last
 
 
 def names(run: str) -> dict[str, str]:

@@ -6,15 +6,14 @@ import streamlit as st
 
 from finrec.figures import attention as maps
 from finrec.figures import evidence
-from finrec.pipeline import Explanation, explaining
+from finrec.pipeline import Explanation, Run, Snapshot, explaining
 from pages import frame
 
 WAYS = {"events": "Latest events", "product": "All, by product", "month": "All, by month"}
 
 
-def draw(found: Explanation) -> None:
+def draw(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """A map of attention, its sentence and the events that were read."""
-    st.subheader("Where the network looks", anchor=False)
     if found.events.empty:
         st.markdown("There are no events to look at; only the profile was read.")
         return
@@ -56,7 +55,8 @@ def draw(found: Explanation) -> None:
         )  # fmt: skip
     st.caption(
         "Attention shows where the network looks, not what decides. The effect of an event is "
-        "measured: the model is asked again without it."
+        "measured: the model is asked again without it. Whether attention shows what decides here "
+        "is tested under *What would change it*."
     )
     with st.expander("Events that were read, with their effect", icon=":material/list:"):
         frame.show(evidence.events_table(found.events), "events", "Events read, with effect")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -23,15 +24,33 @@ class Loaded:
 @st.cache_resource(max_entries=2, show_spinner="Reading the model …")
 def loaded(run: str) -> Loaded:
     """The network of a run, once for all sessions."""
-    return Loaded(pipeline.load(run))
+    found = Loaded(pipeline.load(run))
+    gc.collect()
+    gc.freeze()  # what stays for good is not gone through again at every collection
+    return found
 
 
-@st.cache_data(max_entries=1000, show_spinner=False)
-def explanation(run: str, snapshot: str, customer: str, product: str) -> Explanation:
-    """Why a product is offered to a customer."""
+@st.cache_resource(max_entries=200, show_spinner=False)
+def explanations(
+    run: str, snapshot: str, customer: str, products: tuple[str, ...]
+) -> dict[str, Explanation]:
+    """Why these products are offered to a customer, by product; shared, so never to be changed."""
     held = loaded(run)
     with held.lock:
-        return explaining.explain(held.recommender, customer, product)
+        found = explaining.explain_all(held.recommender, customer, products)
+    return {one.product: one for one in found}
+
+
+def explanation(run: str, snapshot: str, customer: str, product: str) -> Explanation:
+    """Why a product is offered to a customer."""
+    return explanations(run, snapshot, customer, (product,))[product]
+
+
+def forget() -> None:
+    """Give up all answers, as when a customer has been erased; networks are read again, too."""
+    st.cache_data.clear()
+    explanations.clear()
+    loaded.clear()
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

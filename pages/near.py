@@ -5,13 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from finrec.figures import evidence, formats, trust, walks
-from finrec.pipeline import Explanation, Run, explaining
+from finrec.pipeline import Explanation, Run, Snapshot, explaining
 from pages import frame, memory
+
+
+def draw(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
+    """The neighbourhood, then the paths."""
+    neighbours(run, found)
+    paths(found)
 
 
 def neighbours(run: Run, found: Explanation) -> None:
     """Neighbours in the graph; products that are picked are expanded by their own neighbours."""
-    st.subheader("Neighbours in the graph", anchor=False)
     if found.edges.empty:
         st.markdown(evidence.describe_neighbourhood(found.nodes, found.edges))
         return

@@ -13,7 +13,6 @@ from finrec.pipeline import outreach as verbs
 from pages import frame, kept, memory
 
 ANSWERS = {"offered": "Offered", "not_now": "Not now", "not_suitable": "Not suitable"}
-PAST_KINDS = ("offered", "not_now", "not_suitable", "accepted", "declined", "snoozed", "done")
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -22,6 +21,12 @@ def offers(run: str, customer: str, k: int, mark: str) -> verbs.Offers:
     held = memory.loaded(run)
     with held.lock:
         return verbs.offers(held.recommender, customer, k, seed=0)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def answers(customer: str, mark: str) -> Any:
+    """Earlier offers to a customer and what came of them."""
+    return verbs.find_answers(customer)
 
 
 def seen(run: Run, customer: str, found: verbs.Offers) -> None:
@@ -98,7 +103,7 @@ def buttons(offer: dict[str, Any], run: Run, customer: str) -> None:
 
 def before(run: Run, customer: str) -> None:
     """Earlier offers to this customer and what came of them."""
-    found = verbs.find_records(kinds=PAST_KINDS, customer=customer, limit=50)
+    found = answers(customer, kept.mark())
     if found.empty:
         return
     words = formats.counted(len(found), "entry", "entries")

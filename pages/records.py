@@ -192,18 +192,25 @@ def answers(snapshot: Snapshot | None, run: Run | None) -> None:
 
 
 def main() -> None:
-    """Draw the screen."""
+    """Draw the screen; only the part that is open is drawn."""
     snapshot, run = frame.snapshot(), frame.run()
     frame.header("Records", "What was shown, offered, answered, exported and signed off.")
-    search, signed, seals, learn = st.tabs(["Search", "Sign-offs", "Audit", "Learn from answers"])
-    with search:
-        found(sought())
-    with signed:
-        sign_off(run)
-    with seals:
-        audit()
-    with learn:
-        answers(snapshot, run)
+    search, signed, seals, learn = st.tabs(
+        ["Search", "Sign-offs", "Audit", "Learn from answers"], key="records part",
+        on_change="rerun",
+    )  # fmt: skip
+    if search.open:
+        with search:
+            found(sought())
+    elif signed.open:
+        with signed:
+            sign_off(run)
+    elif seals.open:
+        with seals:
+            audit()
+    elif learn.open:
+        with learn:
+            answers(snapshot, run)
 
 
 frame.screen("records", main)

@@ -60,7 +60,7 @@ def form(snapshot: Snapshot) -> RunSettings | None:
     )  # fmt: skip
     free, total = known[device].free, known[device].total
     if free is not None and total is not None:
-        first.caption(f"{formats.size(free)} of {formats.size(total)} of its memory are free.")
+        first.caption(f"{formats.size(free)} of {formats.size(total)} of its memory is free.")
     seed = second.number_input(
         "Seed",
         min_value=0,

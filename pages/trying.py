@@ -55,7 +55,10 @@ def changes(run: Run, customer: str, attributes: dict[str, Any]) -> tuple[tuple[
 
 def what_if(run: Run, customer: str, view: Any) -> None:
     """Change the past or the attributes, and see the ranking move."""
-    with st.expander("What if?", icon=":material/alt_route:"):
+    box = st.expander("What if?", icon=":material/alt_route:", key="what if", on_change="rerun")
+    if not box.open:
+        return
+    with box:
         st.markdown("Change something and see how the list moves. Nothing of it is kept.")
         names = kept.names(run.id)
         own = list(dict.fromkeys(str(p) for p in view.history["product_id"]))

@@ -7,21 +7,27 @@ import streamlit as st
 from finrec.figures import formats, trust
 from finrec.pipeline import Explanation, Run, Snapshot, explaining
 from finrec.pipeline.explaining import Opinion, WhyNot
-from pages import frame, memory, near
+from pages import frame, memory
 
 
-@st.cache_data(max_entries=300, show_spinner="Checking the evidence …")
+@st.cache_resource(max_entries=200, show_spinner="Checking the evidence …")
 def opinion(run: str, snapshot: str, customer: str, product: str, k: int) -> Opinion:
-    """Badge, counterfactuals and second opinion of an offer."""
+    """Badge, counterfactuals and second opinion of an offer; shared, so never to be changed."""
     found = memory.explanation(run, snapshot, customer, product)
     held = memory.loaded(run)
     with held.lock:
         return explaining.second_opinion(held.recommender, customer, product, k, found)
 
 
-def trusted(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
-    """What would have to be different, and whether attention shows what decides."""
+def change(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
+    """What would have to be different, and how far the evidence can be trusted."""
     told = opinion(run.id, snapshot.ref, found.customer, found.product, k)
+    trusted(told, found)
+    second(told, found)
+
+
+def trusted(told: Opinion, found: Explanation) -> None:
+    """What would have to be different, and whether attention shows what decides."""
     attention_first = told.badge.shown_first == "attention"
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -62,15 +68,6 @@ def changed(told: Opinion, found: Explanation) -> str:
     return said
 
 
-def deeper(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
-    """Paths, second opinion, the brief and why another product is not offered."""
-    told = opinion(run.id, snapshot.ref, found.customer, found.product, k)
-    near.paths(found)
-    second(told, found)
-    brief(run, snapshot, found)
-    why_not(run, snapshot, found.customer, k)
-
-
 def second(told: Opinion, found: Explanation) -> None:
     """How far methods agree, and the deletion test."""
     st.subheader("Can the evidence be trusted?", anchor=False)
@@ -102,9 +99,8 @@ def second(told: Opinion, found: Explanation) -> None:
         )  # fmt: skip
 
 
-def brief(run: Run, snapshot: Snapshot, found: Explanation) -> None:
-    """The brief, to read, print and save."""
-    st.subheader("Brief for a conversation", anchor=False)
+def brief(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
+    """The brief for a conversation, to read, print and save."""
     safe = st.toggle(
         "To hand to the customer",
         key="safe brief",
@@ -139,9 +135,8 @@ def save(label: str, data: bytes, name: str, mime: str, icon: str) -> None:
     )  # fmt: skip
 
 
-def why_not(run: Run, snapshot: Snapshot, customer: str, k: int) -> None:
+def why_not(run: Run, snapshot: Snapshot, explained: Explanation, k: int) -> None:
     """Why a product that is looked for is not offered."""
-    st.subheader("Why not another product?", anchor=False)
     held = memory.loaded(run.id)
     products = held.recommender.catalogue.table
     left, right = st.columns(2)
@@ -159,7 +154,7 @@ def why_not(run: Run, snapshot: Snapshot, customer: str, k: int) -> None:
     if product is None:
         return
     with held.lock, st.spinner("Asking the model …"):
-        found = explaining.why_not(held.recommender, customer, product, k)
+        found = explaining.why_not(held.recommender, explained.customer, product, k)
     told(found, trust.added(products, found.addition.products) if found.addition else "")
 
 

@@ -262,3 +262,11 @@ def test_what_was_shown_is_written_once_and_changes_no_decision():
     assert records.decided() != before
     assert records.erase("C2") == 2
     assert records.verify().broken == () and records.find(customer="C2").empty
+
+
+def test_nothing_asked_for_has_the_columns_of_what_is_found(tmp_path):
+    records.append(pd.DataFrame([entry(), entry(kind="shown", customer_id="C9")]))
+    found, nothing = records.find(), records.find(limit=0)
+    assert len(nothing) == 0 and nothing.dtypes.to_dict() == found.dtypes.to_dict()
+    assert records.customers(("shown",)) == {"C9"}
+    assert "C9" not in records.customers(("offered", "declined"))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
 from finrec import config, schema, snapshots
 from finrec.schema import DataError, Dataset, DatasetInfo, Staged
-from finrec.snapshots import pseudonyms
+from finrec.snapshots import pseudonyms, querying
 from finrec.snapshots.compare import psi
 
 INFO = DatasetInfo("tiny", "Tiny")
@@ -141,6 +143,23 @@ def test_a_query_can_read_nothing_else(tmp_path: Path) -> None:
     ):
         with pytest.raises(Exception, match="(?i)permission|disabled|locked|configuration|cannot"):
             made.query(sql)
+
+
+def test_a_database_that_stays_open_knows_nothing_of_what_is_deleted() -> None:
+    made = snapshots.write(tiny())
+    asked = "SELECT count(*) AS n FROM customers"
+    with ThreadPoolExecutor(8) as many:  # each thread has a connection of its own
+        counts = list(many.map(lambda _: int(made.query(asked)["n"].iloc[0]), range(40)))
+    assert counts == [made.rows["customers"]] * 40
+    lengths, values = made.lists("SELECT [1, 2] UNION ALL SELECT [7]")
+    assert sorted(lengths.tolist()) == [1, 2] and sorted(values.tolist()) == [1, 2, 7]
+    snapshots.delete(made)
+    with pytest.raises(duckdb.Error):
+        made.query(asked)
+    for n in range(querying.KEPT + 2):
+        snapshots.write(tiny(n + 4)).query(asked)
+    assert len(querying._open) <= querying.KEPT
+    assert snapshots.write(tiny()).query(asked)["n"].tolist() == [made.rows["customers"]]
 
 
 def test_delete_and_find() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from finrec.schema import NAME, TIME, PolicyError
@@ -143,9 +144,8 @@ def reasons(found: Found, topics: Mapping[str, Sequence[str]] | None = None) -> 
 
 
 def _events(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Reason]:
-    ranked = found.events.sort_values("effect", ascending=False, kind="stable")
     out: list[Reason] = []
-    for place, row in enumerate(ranked.head(4).to_dict("records")):
+    for place, row in enumerate(_largest(found.events, "effect", 4)):
         effect = float(row["effect"])
         too_small = out and effect < ALSO * out[0].strength
         if effect <= 0 or too_small or len(out) == 2:
@@ -165,17 +165,17 @@ def _events(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Re
 
 
 def _paths(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Reason]:
-    counted = found.paths[(found.paths["customers"] > 0) & (found.paths["effect"] > 0)]
     rows = [
         (str(r["id"]), str(r[NAME]), int(r["customers"]), float(r["effect"]))
-        for r in counted.sort_values("effect", ascending=False).to_dict("records")
+        for r in _largest(found.paths, "effect")
+        if r["customers"] > 0 and r["effect"] > 0
     ]
     if not rows and len(found.edges):  # a model that counts no paths still reads the graph
-        shared = found.edges[(found.edges["kind"] == "shared") & (found.edges["customers"] > 0)]
         rows = [
             (f"edge/{r['source']}>{r['target']}", str(r["source_name"]), int(r["customers"]),
              float("nan"))
-            for r in shared.sort_values("customers", ascending=False).to_dict("records")
+            for r in _largest(found.edges, "customers")
+            if r["kind"] == "shared" and r["customers"] > 0
         ]  # fmt: skip
     for edge, name, customers, effect in rows:
         if topic_of(name, topics):
@@ -186,7 +186,7 @@ def _paths(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Rea
 
 
 def _attributes(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Reason]:
-    for row in found.attributes.sort_values("effect", ascending=False).to_dict("records"):
+    for row in _largest(found.attributes, "effect"):
         if row["effect"] <= 0:
             break
         name, value = str(row["column"]).replace("_", " "), str(row["value"])
@@ -197,6 +197,14 @@ def _attributes(found: Found, topics: Mapping[str, Sequence[str]] | None) -> lis
         safe = f"We took into account: {name} {value}."
         return [Reason("attribute", text, safe, (f"attribute/{row['column']}",), effect)]
     return []
+
+
+def _largest(table: pd.DataFrame, by: str, most: int | None = None) -> Iterator[dict[str, Any]]:
+    """Rows by a column, the largest first; of equal ones the first."""
+    values = {str(name): table[name].array for name in table}
+    order = np.argsort(-table[by].to_numpy(dtype=float), kind="stable")
+    for place in order[:most]:
+        yield {name: column[place] for name, column in values.items()}
 
 
 def _part(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from finrec.explain import attention, codes, neighbours, variants
 from finrec.explain import paths as walks
-from finrec.explain.variants import Change
 from finrec.features import sequences
+from finrec.features.company import Company
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT, TIME, DataError
 from finrec.scorer import KINDS, Cohort
@@ -73,13 +73,12 @@ class Explanation:
     sentences: tuple[str, ...]
 
 
-@torch.inference_mode()
 def explain(
     scorer: FusedScorer,
     customer: Cohort,
     product: str,
     allowed: np.ndarray,
-    training: Cohort,
+    company: Company,
     smallest: int = neighbours.SMALLEST_GROUP,
     topics: Mapping[str, Sequence[str]] | None = None,
 ) -> Explanation:
@@ -90,57 +89,78 @@ def explain(
         customer: one customer, as known now.
         product: product id.
         allowed: bool [N], what may be offered; the rank counts these and the product itself.
-        training: histories that the network learned from, for counts of other customers.
+        company: of the histories that the network learned from, for counts of other customers.
         smallest: groups of other customers smaller than this are hidden.
         topics: never used as reasons, see :mod:`finrec.explain.codes`; None: the built-in ones.
 
     Raises:
         DataError: when the catalogue lacks the product.
     """
+    return explain_all(scorer, customer, [product], allowed, company, smallest, topics)[0]
+
+
+@torch.inference_mode()
+def explain_all(
+    scorer: FusedScorer,
+    customer: Cohort,
+    products: Sequence[str],
+    allowed: np.ndarray,
+    company: Company,
+    smallest: int = neighbours.SMALLEST_GROUP,
+    topics: Mapping[str, Sequence[str]] | None = None,
+) -> list[Explanation]:
+    """The same for several products of one customer, whose events are read once for all.
+
+    Leaving out an event or an attribute changes the scores of every product; each explanation
+    takes its own column. Arguments and errors as of :func:`explain`.
+    """
     if len(customer) != 1:
         raise DataError(f"One customer is explained at a time, not {len(customer)}.")
     catalogue = scorer.given.catalogue
-    index = catalogue.position(product)
+    asked = [catalogue.position(product) for product in products]
     network = scorer.network.eval()
     encoded = sequences.encode(customer, scorer.given.customers)
     device = network.bias.device
     batch = sequences.batch(encoded, np.array([0]), scorer.length).to(device)
-    products = variants.vectors(scorer)
-    evidence = network.explain(batch, products)
+    table = variants.vectors(scorer)
+    evidence = network.explain(batch, table)
     scores = evidence.scores[0].cpu().numpy()
-    fast_score, effects = _effects(scorer, customer, index, products)
-    events = _events(scorer, customer, evidence, effects)
+    fast, effects = _effects(scorer, customer, asked, table)
+    read, attributes = _read(scorer, customer, evidence), _known(scorer, customer)
+    lacking = _lacking(scorer, customer, list(attributes["column"]), asked, table)
     names = catalogue.table[NAME].to_numpy(dtype=object)
-    nodes, edges = neighbours.neighbourhood(
-        scorer, events, index, evidence, training, smallest, customer.profile.iloc[0]
-    )
-    ledger = _ledger(evidence, network.prior(), index)
-    rank = 1 + int((scores[allowed] > scores[index]).sum())
-    explanation = Explanation(
-        str(customer.ids[0]),
-        product,
-        str(names[index]),
-        float(scores[index]),
-        fast_score,
-        rank,
-        events,
-        attention.maps(evidence),
-        ("profile", *events["name"]),
-        nodes,
-        edges,
-        ledger,
-        {tower: float(gate[0]) for tower, gate in evidence.gates.items()},
-        _attributes(scorer, customer, index, products),
-        walks.paths(scorer, events, index, training, smallest),
-        (),
-    )
-    reasons = codes.reasons(explanation, topics)
-    return replace(explanation, sentences=tuple(r.text for r in reasons[:3]))
+    maps, prior = attention.maps(evidence), network.prior()
+    found = []
+    for place, (product, index) in enumerate(zip(products, asked, strict=True)):
+        events = read.assign(effect=effects[:, place])
+        nodes, edges = neighbours.neighbourhood(
+            scorer, events, index, evidence, company, smallest, customer.profile.iloc[0]
+        )
+        explanation = Explanation(
+            str(customer.ids[0]),
+            product,
+            str(names[index]),
+            float(scores[index]),
+            float(fast[place]),
+            1 + int((scores[allowed] > scores[index]).sum()),
+            events,
+            maps,
+            ("profile", *events["name"]),
+            nodes,
+            edges,
+            _ledger(evidence, prior, index),
+            {tower: float(gate[0]) for tower, gate in evidence.gates.items()},
+            attributes.assign(effect=lacking[:, place]),
+            walks.paths(scorer, events, index, company, smallest),
+            (),
+        )
+        reasons = codes.reasons(explanation, topics)
+        found.append(replace(explanation, sentences=tuple(r.text for r in reasons[:3])))
+    return found
 
 
-def _events(
-    scorer: FusedScorer, customer: Cohort, evidence: Evidence, effects: np.ndarray
-) -> pd.DataFrame:
+def _read(scorer: FusedScorer, customer: Cohort, evidence: Evidence) -> pd.DataFrame:
+    """The events read, without their effect."""
     count = min(len(customer.products), scorer.length)
     taken = slice(len(customer.products) - count, None)
     table = scorer.given.catalogue.table
@@ -154,19 +174,18 @@ def _events(
             "kind": np.array(KINDS, dtype=object)[customer.kinds[taken]],
             "index": index,
             "attention": attention.rolled_out(evidence.trail)[1:],
-            "effect": effects,
         }
     )
 
 
 def _effects(
-    scorer: FusedScorer, customer: Cohort, index: int, products: Tensor
-) -> tuple[float, np.ndarray]:
-    """The score as it is ranked by, and its fall without each event read, float [T]."""
+    scorer: FusedScorer, customer: Cohort, asked: list[int], table: Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores as they are ranked by [K], and their fall without each event read [T, K]."""
     count = min(len(customer.products), scorer.length)
     removed = [(), *((place,) for place in range(count))]
-    scored = variants.scores(scorer, customer, removed, products)[:, index]
-    return float(scored[0]), scored[0] - scored[1:]
+    scored = variants.scores(scorer, customer, removed, table)[:, asked]
+    return scored[0], scored[0] - scored[1:]
 
 
 def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:
@@ -183,21 +202,25 @@ def _ledger(evidence: Evidence, bias: Tensor, index: int) -> pd.DataFrame:
     )
 
 
-def _attributes(
-    scorer: FusedScorer, customer: Cohort, index: int, products: Tensor
-) -> pd.DataFrame:
-    """Known attributes and the fall of the score were each unknown."""
+def _known(scorer: FusedScorer, customer: Cohort) -> pd.DataFrame:
+    """Known attributes that the network reads, with their values in words."""
     columns = [c.name for c in scorer.given.customers.numbers]
     columns += [c.name for c in scorer.given.customers.categories]
     known = customer.profile.iloc[0]
     columns = [c for c in columns if c in known.index and pd.notna(known[c])]
-    effects = np.zeros(0)
-    if columns:
-        changes = [Change(), *(Change(attributes=(c,)) for c in columns)]
-        scored = variants.changed(scorer, customer, changes, index, products)[:, index]
-        effects = scored[0] - scored[1:]
-    values = [_plain(known[c]) for c in columns]
-    return pd.DataFrame({"column": columns, "value": values, "effect": effects})
+    return pd.DataFrame({"column": columns, "value": [_plain(known[c]) for c in columns]})
+
+
+def _lacking(
+    scorer: FusedScorer, customer: Cohort, columns: list[str], asked: list[int], table: Tensor
+) -> np.ndarray:
+    """Fall of the scores were each attribute unknown, [A, K]."""
+    if not columns:
+        return np.zeros((0, len(asked)))
+    unknown: list[tuple[str, ...]] = [(), *((c,) for c in columns)]
+    many = variants.without(customer, [()] * len(unknown), scorer.length, unknown)
+    scored = variants.score(scorer, many, table)[:, asked]
+    return scored[0] - scored[1:]
 
 
 def _plain(value: object) -> str:

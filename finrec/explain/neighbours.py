@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from finrec.explain import variants
+from finrec.features.company import Company
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT
-from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
 SMALLEST_GROUP = 10
@@ -28,7 +28,7 @@ def neighbourhood(
     events: pd.DataFrame,
     offer: int,
     evidence: Evidence,
-    training: Cohort,
+    company: Company,
     smallest: int = SMALLEST_GROUP,
     attributes: pd.Series | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -56,7 +56,7 @@ def neighbourhood(
             own[int(product)] = own.get(int(product), 0.0) + float(share)
     own.pop(offer, None)
     nearest = sorted(own, key=lambda p: (row[p], own[p]), reverse=True)[:MOST_PRODUCTS]
-    together = customers_with(training, offer, [*nearest])
+    together = company.together(offer, nearest)
     edges = []
     for product in nearest:
         nodes.append([ids[product], names[product], "own", 1])
@@ -93,7 +93,7 @@ def expanded(
     nodes: pd.DataFrame,
     edges: pd.DataFrame,
     products: Sequence[str],
-    training: Cohort,
+    company: Company,
     smallest: int = SMALLEST_GROUP,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A neighbourhood one hop further from each of these products in turn.
@@ -103,7 +103,7 @@ def expanded(
         nodes: of :func:`neighbourhood`, or of an earlier call.
         edges: the same.
         products: ids of products among the nodes; others are passed over.
-        training: histories that the network learned from.
+        company: of the histories that the network learned from.
         smallest: groups of other customers smaller than this are hidden.
 
     Returns:
@@ -126,7 +126,7 @@ def expanded(
         row = matrix[index].toarray().ravel()
         row[index] = 0
         nearest = [int(p) for p in np.argsort(-row, kind="stable")[:MOST_NEAR] if row[p] > 0]
-        together = customers_with(training, index, nearest)
+        together = company.together(index, nearest)
         hop = max(here.values()) + 1
         for near in nearest:
             if ids[near] not in here:
@@ -139,13 +139,3 @@ def expanded(
             weight = float(row[near])
             more_edges.append([product, ids[near], "around", weight, count, names[index]])
     return pd.DataFrame(more_nodes, columns=NODE), pd.DataFrame(more_edges, columns=EDGE)
-
-
-def customers_with(training: Cohort, offer: int, products: list[int]) -> dict[int, int]:
-    """How many customers have the offer and each of these products in their history."""
-    rows = training.rows()
-    holders = np.zeros(len(training), dtype=bool)
-    holders[rows[training.products == offer]] = True
-    theirs = holders[rows]  # few, so that each product costs little
-    rows, taken = rows[theirs], training.products[theirs]
-    return {p: len(np.unique(rows[taken == p])) for p in products}

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from finrec.explain import variants
-from finrec.explain.neighbours import SMALLEST_GROUP, customers_with
+from finrec.explain.neighbours import SMALLEST_GROUP
+from finrec.features.company import Company
 from finrec.schema import NAME, PRODUCT
-from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
 
 MOST = 8  # paths, those that count most
@@ -22,7 +22,7 @@ def paths(
     scorer: FusedScorer,
     events: pd.DataFrame,
     offer: int,
-    training: Cohort,
+    company: Company,
     smallest: int = SMALLEST_GROUP,
 ) -> pd.DataFrame:
     """Paths from the customer's products to an offer, those that count most first.
@@ -31,7 +31,7 @@ def paths(
         scorer: a trained network.
         events: the events read, as in an explanation; ``index`` is the catalogue index.
         offer: catalogue index.
-        training: histories that the network learned from.
+        company: of the histories that the network learned from.
         smallest: a group of other customers smaller than this is hidden.
 
     Returns:
@@ -47,7 +47,7 @@ def paths(
     weights = variants.path_weights(scorer, own, offer)
     found = pd.DataFrame({"product": own, "weight": weights}).groupby("product")["weight"].sum()
     found = found[found.index != offer]
-    together = customers_with(training, offer, [int(p) for p in found.index])
+    together = company.together(offer, found.index)
     shown = [together[int(p)] if together[int(p)] >= smallest else 0 for p in found.index]
     order = np.lexsort((-np.array(shown), -found.to_numpy()))
     found = found.iloc[[i for i in order if found.iloc[i] > 0 or shown[i]][:MOST]]

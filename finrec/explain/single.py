@@ -15,7 +15,7 @@ from torch import Tensor
 
 from finrec.explain import variants
 from finrec.features import sequences
-from finrec.features.sequences import Batch
+from finrec.features.sequences import Batch, Encoded
 from finrec.networks.repeats import own_past
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
@@ -98,20 +98,23 @@ class OneOffer:
             out = out + network.paths.strength * torch.log1p(network.paths.sharpness * walks)
         return out
 
-    @torch.no_grad()
     def of(self, many: Cohort) -> np.ndarray:
         """Scores of customers, float32 [B]; equal to the network's own column."""
-        encoded = sequences.encode(many, self.scorer.given.customers)
-        out = np.empty(len(many), dtype=np.float32)
-        lengths = np.minimum(many.lengths, self.scorer.length)
+        return self._of(sequences.encode(many, self.scorer.given.customers))
+
+    def without(self, customer: Cohort, removed: list[tuple[int, ...]]) -> np.ndarray:
+        """Scores [variants] of one customer, less the events at these places in each variant."""
+        many = variants.without(customer, removed, self.scorer.length)
+        return self._of(variants.encoded(self.scorer, many))
+
+    @torch.no_grad()
+    def _of(self, encoded: Encoded) -> np.ndarray:
+        lengths = np.minimum(encoded.customers.lengths, self.scorer.length)
+        out = np.empty(len(lengths), dtype=np.float32)
         for rows in sequences.bucketed(lengths, BATCH):
             batch = sequences.batch(encoded, rows, self.scorer.length).to(self.table.device)
             out[rows] = self.smooth(batch).cpu().numpy()
         return out
-
-    def without(self, customer: Cohort, removed: list[tuple[int, ...]]) -> np.ndarray:
-        """Scores [variants] of one customer, less the events at these places in each variant."""
-        return self.of(variants.without(customer, removed, self.scorer.length))
 
 
 def one_offer(scorer: FusedScorer, offer: int, table: Tensor | None = None) -> OneOffer:

@@ -13,14 +13,14 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from finrec.features import sequences
-from finrec.features.sequences import Batch
+from finrec.features.sequences import Batch, Encoded
 from finrec.networks.relations import Around, CustomerNode
 from finrec.scorer import Cohort
 from finrec.training.assemble import FusedScorer
+from finrec.training.product_vectors import product_vectors
 
 BATCH = 256  # variants scored at once
 _closeness: WeakKeyDictionary[nn.Module, tuple[Tensor, sparse.csr_matrix]] = WeakKeyDictionary()
-_vectors: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], Tensor]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,7 @@ class Change:
 
 def vectors(scorer: FusedScorer) -> Tensor:
     """Product vectors [N, D]; kept until a weight changes, because they cost most of a score."""
-    network = scorer.network.eval()
-    weights = [*network.parameters(), *network.buffers()]
-    if any(w.is_inference() for w in weights):  # such a tensor does not tell when it is changed
-        return network.products()
-    state = tuple(n for w in weights for n in (w.data_ptr(), w._version))
-    held = _vectors.get(network)
-    if held is None or held[0] != state:
-        with torch.inference_mode(False), torch.no_grad():  # so that gradients may pass through
-            held = (state, network.products())
-        _vectors[network] = held
-    return held[1]
+    return product_vectors(scorer.network)
 
 
 def closeness(scorer: FusedScorer) -> sparse.csr_matrix:
@@ -101,10 +91,13 @@ def without(
     order = np.concatenate(kept) if kept else window[:0]
     lengths = np.array([len(k) for k in kept], dtype=np.int64)
     count = len(kept)
-    profile = customer.profile.iloc[np.zeros(count, dtype=int)].reset_index(drop=True)
-    for column in {name for names in unknown for name in names}:
-        hidden = np.array([column in names for names in unknown], dtype=bool)
+    asked = list(unknown) or [()] * count
+    row = {names: row for row, names in enumerate(dict.fromkeys(asked))}
+    profile = customer.profile.iloc[np.zeros(len(row), dtype=int)].reset_index(drop=True)
+    for column in {name for names in row for name in names}:
+        hidden = np.array([column in names for names in row], dtype=bool)
         profile[column] = profile[column].astype(object).mask(hidden, None)
+    profile = profile.iloc[[row[names] for names in asked]].reset_index(drop=True)
     return Cohort(
         np.repeat(customer.ids, count),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
@@ -116,6 +109,18 @@ def without(
         profile,
         None if customer.linked is None else customer.linked.take(np.zeros(count, dtype=np.int64)),
     )
+
+
+def encoded(scorer: FusedScorer, many: Cohort) -> Encoded:
+    """Customers made up from one as arrays: attributes differ in what is unknown, if at all.
+
+    Each profile is worked out once, because a table of few rows costs as much as one of many.
+    """
+    known = many.profile.notna().to_numpy()
+    _, first, place = np.unique(known, axis=0, return_index=True, return_inverse=True)
+    numbers, codes = scorer.given.customers.encode(many.profile.iloc[first])
+    place = place.ravel()
+    return sequences.encode(many, scorer.given.customers, (numbers[place], codes[place]))
 
 
 @torch.inference_mode()
@@ -135,11 +140,11 @@ def score(
     """
     table = vectors(scorer) if products is None else products
     network = scorer.network.eval()
-    encoded = sequences.encode(many, scorer.given.customers)
+    given = encoded(scorer, many)
     out = [np.zeros((0, len(scorer.given.catalogue)), dtype=np.float32)]
     for start in range(0, len(many), BATCH):
         rows = np.arange(start, min(start + BATCH, len(many)))
-        batch = sequences.batch(encoded, rows, scorer.length).to(table.device)
+        batch = sequences.batch(given, rows, scorer.length).to(table.device)
         hidden = [unlinked[int(row)] for row in rows] if len(unlinked) else []
         if network.node is None or not any(hidden):
             out.append(network(batch, table).cpu().numpy())

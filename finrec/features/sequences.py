@@ -94,14 +94,22 @@ class Encoded:
     asof_gap: np.ndarray
 
 
-def encode(customers: Cohort, profile: Profile) -> Encoded:
-    """Flat arrays of a cohort; event arrays [E], customer arrays [B]."""
+def encode(
+    customers: Cohort, profile: Profile, attributes: tuple[np.ndarray, np.ndarray] | None = None
+) -> Encoded:
+    """Flat arrays of a cohort; event arrays [E], customer arrays [B].
+
+    Args:
+        customers: B customers.
+        profile: how their attributes become numbers.
+        attributes: what it makes of them, where that is at hand.
+    """
     times, offsets = customers.times, customers.offsets
     before = np.concatenate([times[:1], times[:-1]])
     gaps = gap_bucket((times - before) / SECONDS_PER_DAY)
     starts = offsets[:-1][customers.lengths > 0]
     gaps[starts] = N_GAPS - 1
-    numbers, categories = profile.encode(customers.profile)
+    numbers, categories = attributes or profile.encode(customers.profile)
     last = np.where(customers.lengths > 0, offsets[1:] - 1, 0)
     since = (
         customers.asof - times[last] if len(times) else np.zeros(len(customers))

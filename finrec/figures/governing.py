@@ -114,7 +114,8 @@ def describe_rules(excluded: pd.DataFrame) -> str:
         return "No rule of the policy bites here."
     top = largest(excluded, "pairs")
     return (
-        f"{formats.counted(len(excluded), 'rule')} bite; most often: {top['sentence']} "
+        f"{formats.counted(len(excluded), 'rule')} {'bites' if len(excluded) == 1 else 'bite'}; "
+        f"most often: {str(top['sentence']).rstrip('.')} "
         f"({STATE_WORDS.get(str(top['state']), top['state'])}, "
         f"{formats.counted(int(top['pairs']), 'pair')})."
     )
@@ -196,8 +197,9 @@ def verified(entries: int, erased: int, broken: Sequence[int]) -> str:
         first = ", ".join(formats.number(n) for n in broken[:5])
         return (
             f"{formats.counted(len(broken), 'record')} of {formats.number(entries)} "
-            f"{'was' if len(broken) == 1 else 'were'} changed or follow a removed one, the first "
-            f"at number {first}. Compare with a backup of data/records.duckdb."
+            f"{'was changed or follows' if len(broken) == 1 else 'were changed or follow'} a "
+            f"removed one, the first at number {first}. Compare with a backup of "
+            "data/records.duckdb."
         )
     hidden = (
         f" {formats.counted(erased, 'record')} of erased customers are empty." if erased else ""

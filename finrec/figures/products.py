@@ -133,12 +133,12 @@ def together(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
     for i, name in enumerate(ring):
         angle = 2 * math.pi * i / len(ring)
         places[name] = (math.cos(angle), math.sin(angle))
-    figure = go.Figure()
     strongest = float(edges["lift"].max())
+    traces = []
     for edge in edges.to_dict("records"):
         (x0, y0), (x1, y1) = places[edge["source"]], places[edge["target"]]
         ours = own in (edge["source"], edge["target"])
-        figure.add_trace(
+        traces.append(
             go.Scatter(
                 x=[x0, x1], y=[y0, y1], mode="lines", hoverinfo="skip", showlegend=False,
                 line={"color": BLUE if ours else EDGE,
@@ -147,7 +147,7 @@ def together(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
             )
         )  # fmt: skip
     most = float(nodes["customers"].max()) or 1.0
-    figure.add_trace(
+    traces.append(
         go.Scatter(
             x=[places[i][0] for i in nodes[PRODUCT]],
             y=[places[i][1] for i in nodes[PRODUCT]],
@@ -170,9 +170,9 @@ def together(nodes: pd.DataFrame, edges: pd.DataFrame) -> go.Figure:
             showlegend=False,
         )
     )
-    figure.update_xaxes(visible=False, range=[-1.5, 1.5])
-    figure.update_yaxes(visible=False, range=[-1.3, 1.3])
-    return styled(figure, 460)
+    axes = {"xaxis": {"range": [-1.5, 1.5]}, "yaxis": {"range": [-1.3, 1.3]}}
+    hidden = {name: {"visible": False, **axis} for name, axis in axes.items()}
+    return styled(go.Figure(traces, hidden), 460)
 
 
 def _ring(graph: nx.Graph, names: list[str]) -> list[str]:

@@ -73,7 +73,7 @@ def months(quality: Quality) -> tuple[go.Figure, str]:
     if found.empty:
         return empty("There are no events."), "There are no events."
     figure = go.Figure(go.Bar(x=found["month"], y=found["events"], marker_color=BLUE))
-    figure.update_yaxes(title="Events")
+    figure.update_yaxes(title="Events", tickformat=",d")
     most = found.iloc[int(found["events"].to_numpy().argmax())]
     words = (
         f"Events by month, from {found['month'].iloc[0]:%B %Y} to {found['month'].iloc[-1]:%B %Y}; "
@@ -97,8 +97,8 @@ def balance(quality: Quality) -> tuple[go.Figure, str]:
     else:
         place = pd.Series(range(1, len(found) + 1))
         figure = go.Figure(go.Scatter(x=place, y=found["events"], mode="lines", line_color=BLUE))
-        figure.update_xaxes(title="Products, the most frequent first", type="log")
-        figure.update_yaxes(title="Events", type="log")
+        figure.update_xaxes(title="Products, the most frequent first", type="log", dtick=1)
+        figure.update_yaxes(title="Events", type="log", dtick=1, tickformat=",d")
         height = 280
     figures = quality.figures
     words = (

@@ -131,6 +131,14 @@ class FusedRecommender(nn.Module):
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
 
+    def train(self, mode: bool = True) -> FusedRecommender:
+        """As of any module; counts how often learning began, for whoever keeps what weights give.
+
+        A fused optimiser changes weights without telling torch's own count of changes.
+        """
+        self.learning = getattr(self, "learning", 0) + mode
+        return super().train(mode)
+
     def own_vectors(self) -> Tensor:
         """Products by themselves: embedding, attributes, text; [N, D]."""
         out = self.embedding

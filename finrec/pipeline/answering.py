@@ -52,5 +52,5 @@ def explain(run: str | Recommender, customer: str, product: str) -> Explanation:
     recommender = load(run) if isinstance(run, str) else run
     one = recommender.cohort([customer])
     return explain_offer(
-        recommender.scorer, one, product, recommender.offerable(one)[0], recommender.training
+        recommender.scorer, one, product, recommender.offerable(one)[0], recommender.company
     )

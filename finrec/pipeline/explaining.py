@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +18,6 @@ from finrec.explain import (
     faithfulness,
     integrated_gradients,
     neighbours,
-    report,
     variants,
 )
 from finrec.explain import brief as briefs
@@ -30,23 +28,23 @@ from finrec.explain.attention import condensed
 from finrec.explain.brief import Brief, Sentence
 from finrec.explain.counterfactual import Counterfactual
 from finrec.explain.explanation import Explanation
-from finrec.explain.explanation import explain as explain_offer
+from finrec.explain.explanation import explain_all as explain_offers
 from finrec.explain.faithfulness import Badge
 from finrec.explain.integrated_gradients import Attribution
 from finrec.explain.neighbours import SMALLEST_GROUP
 from finrec.explain.seeds import Seeds
 from finrec.explain.why_not import WhyNot
 from finrec.pipeline import answering, outreach
+from finrec.pipeline.measuring import faithful, measure_faithfulness
 from finrec.pipeline.seeds import over_seeds
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError
 from finrec.serving import export
 from finrec.serving.recommender import Recommender
-from finrec.training.checkpoint import read_json, write_json
 
 __all__ = [
     "Addition", "Attribution", "Badge", "Brief", "Counterfactual", "Explanation", "Opinion",
     "Seeds", "Sentence", "WhyNot", "as_html", "as_json", "brief", "codes_file", "condensed",
-    "explain",
+    "explain", "explain_all",
     "faithful", "further", "measure_faithfulness", "reason_codes", "second_opinion",
     "topics", "why_not",
 ]  # fmt: skip
@@ -102,11 +100,21 @@ def explain(
     run: str | Recommender, customer: str, product: str, smallest: int = SMALLEST_GROUP
 ) -> Explanation:
     """Why a product is offered; groups of other customers below ``smallest`` stay hidden."""
+    return explain_all(run, customer, [product], smallest)[0]
+
+
+def explain_all(
+    run: str | Recommender,
+    customer: str,
+    products: Sequence[str],
+    smallest: int = SMALLEST_GROUP,
+) -> list[Explanation]:
+    """Why each of several products is offered to a customer, in one reading of the events."""
     recommender = _loaded(run)
     one = recommender.cohort([customer])
     allowed = recommender.offerable(one)[0]
-    return explain_offer(
-        recommender.scorer, one, product, allowed, recommender.training, smallest, topics()
+    return explain_offers(
+        recommender.scorer, one, products, allowed, recommender.company, smallest, topics()
     )
 
 
@@ -173,7 +181,7 @@ def further(
     """Nodes and edges of an explanation, a hop further from each of these products in turn."""
     recommender = _loaded(run)
     return neighbours.expanded(
-        recommender.scorer, found.nodes, found.edges, products, recommender.training, smallest
+        recommender.scorer, found.nodes, found.edges, products, recommender.company, smallest
     )
 
 
@@ -273,16 +281,19 @@ def reason_codes(
     forbidden = topics()
     rows: list[list[Any]] = []
     pairs = list(zip(offers[CUSTOMER].astype(str), offers[PRODUCT].astype(str), strict=True))
-    for done, (customer, product) in enumerate(pairs):
-        found = explain(recommender, customer, product)
-        strength = {r.evidence: r.strength for r in codes.reasons(found, forbidden)}
-        told = briefs.brief(found, (), safe, forbidden)
-        for number, s in enumerate(told.sentences, 1):
-            evidence = ";".join(s.evidence_ids)
-            rows.append([customer, product, found.name, number, s.code, s.text, evidence,
-                         strength.get(s.evidence_ids, math.nan)])  # fmt: skip
+    done = 0
+    for customer, theirs in itertools.groupby(pairs, key=lambda pair: pair[0]):
+        products = [product for _, product in theirs]
+        for found in explain_all(recommender, customer, products):
+            strength = {r.evidence: r.strength for r in codes.reasons(found, forbidden)}
+            told = briefs.brief(found, (), safe, forbidden)
+            for number, s in enumerate(told.sentences, 1):
+                evidence = ";".join(s.evidence_ids)
+                rows.append([customer, found.product, found.name, number, s.code, s.text,
+                             evidence, strength.get(s.evidence_ids, math.nan)])  # fmt: skip
+        done += len(products)
         if progress is not None:
-            progress(done + 1, len(pairs))
+            progress(done, len(pairs))
     return pd.DataFrame(rows, columns=CODE_COLUMNS)
 
 
@@ -296,46 +307,6 @@ def codes_file(frame: pd.DataFrame, kind: Literal["csv", "json", "html"]) -> byt
     head = f'<meta charset="utf-8"><title>Reason codes</title><style>{briefs.STYLE}</style>'
     body = f"<h1>Reason codes</h1>{table}"
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'.encode()
-
-
-def measure_faithfulness(
-    run: str | Recommender,
-    customers: int = 200,
-    progress: Callable[[int, int], object] | None = None,
-) -> dict[str, Any]:
-    """Test a model's evidence on customers drawn at random, and keep the result.
-
-    Returns:
-        run, customers, methods (rows of :class:`finrec.explain.report.Report`), agreement,
-        sentence.
-    """
-    recommender = _loaded(run)
-    rng = np.random.default_rng(0)
-    long = np.flatnonzero(recommender.training.lengths >= faithfulness.FEWEST)
-    drawn = np.sort(rng.permutation(long)[:customers])
-    cohort = recommender.cohort([str(i) for i in recommender.training.ids[drawn]])
-    found = report.report(recommender.scorer, cohort, recommender.offerable, rng, progress=progress)
-    told = {
-        "run": recommender.run.id,
-        "customers": found.customers,
-        "methods": json.loads(found.methods.to_json(orient="records", double_precision=15)),
-        "agreement": {n: None if math.isnan(v) else v for n, v in found.agreement.items()},
-        "sentence": found.sentence,
-    }
-    file = _report_file(recommender.run.id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, told)
-    return told
-
-
-def faithful(run: str) -> dict[str, Any] | None:
-    """The kept result of :func:`measure_faithfulness`; None where it was not measured."""
-    file = _report_file(run)
-    return dict(read_json(file)) if file.is_file() else None
-
-
-def _report_file(run: str) -> Path:
-    return config.data_dir() / "faithfulness" / f"{run}.json"
 
 
 def _loaded(run: str | Recommender) -> Recommender:

@@ -40,6 +40,9 @@ REASONS: dict[str, dict[str, str]] = {
     },
 }
 
+ANSWERS = ("offered", "not_now", "not_suitable", "accepted", "declined", "snoozed", "done")
+_answered: dict[str, tuple[str, frozenset[str]]] = {}
+
 
 class Listed(Protocol):
     """A list that was shown (:class:`finrec.pipeline.outreach.Offers`)."""
@@ -139,6 +142,18 @@ def find_records(
 ) -> pd.DataFrame:
     """Records, newest first; see :func:`finrec.records.find`."""
     return store.find(text, kinds, since, customer, limit)
+
+
+def find_answers(customer: str, limit: int = 50) -> pd.DataFrame:
+    """What a customer was offered and answered, newest first.
+
+    The file is asked only about customers of whom something is known to be recorded.
+    """
+    key = f"{store.path()} {store.decided()}"
+    have = _answered.get("last")
+    if have is None or have[0] != key:
+        have = _answered["last"] = (key, store.customers(ANSWERS))
+    return store.find(kinds=ANSWERS, customer=customer, limit=limit if customer in have[1] else 0)
 
 
 def export_records(path: Path, who: str = "", **sought: Any) -> int:

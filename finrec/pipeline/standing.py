@@ -32,7 +32,7 @@ UNMEASURED = (
 )
 REMEMBERED = ("declined", "not_suitable", "not_now", "offered")
 _activity: dict[tuple[str, int], Activity] = {}
-_remembered: dict[str, tuple[tuple[str, int, int, int], pd.DataFrame]] = {}
+_remembered: dict[str, tuple[str, pd.DataFrame]] = {}
 _measured: dict[tuple[str, str], Measured] = {}
 
 
@@ -112,14 +112,12 @@ def batch_size(recommender: Recommender) -> int:
 def remembered() -> pd.DataFrame:
     """Records that the gate and fatigue depend on, those taken back left out.
 
-    Read again only when the file has changed, whoever changed it.
+    Read again only when one of them may have changed, whoever changed it; looking changes nothing.
     """
     file = records.path()
-    try:
-        state = file.stat()
-    except FileNotFoundError:
+    if not file.exists():
         return records.find(limit=0)
-    key = (str(file), state.st_ino, state.st_mtime_ns, state.st_size)
+    key = f"{file} {records.decided()}"
     have = _remembered.get("last")
     pending = file.with_name(f"{file.name}.wal").exists()  # what a killed process committed
     if have is None or have[0] != key or pending:
@@ -136,7 +134,8 @@ def activity(recommender: Recommender, window: int) -> Activity:
         if len(everybody) > MOST_FOR_ACTIVITY:
             drawn = np.random.default_rng(0).choice(len(everybody), MOST_FOR_ACTIVITY, False)
             everybody = everybody[np.sort(drawn)]
-        _activity[key] = Activity.fit(recommender.cohort(list(everybody)), window)
+        people = recommender.cohort(list(everybody), on_disk=True)
+        _activity[key] = Activity.fit(people, window)
     return _activity[key]
 
 

@@ -37,7 +37,8 @@ from finrec.records.entries import (
 from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME, DataError
 
 __all__ = [
-    "COLUMNS", "KINDS", "Verification", "append", "append_once", "decided", "erase", "find",
+    "COLUMNS", "KINDS", "Verification", "append", "append_once", "customers", "decided", "erase",
+    "find",
     "labels", "path", "undo", "verify", "written",
 ]  # fmt: skip
 
@@ -160,6 +161,8 @@ def find(
         run: exactly this run.
         campaign: exactly this campaign.
     """
+    if limit == 0:
+        return _nothing()
     where, values = ["kind <> 'erased' OR note <> ''"], list[Any]()
     for column, value in ((CUSTOMER, customer), ("run", run), ("campaign", campaign)):
         if value is not None:
@@ -184,6 +187,20 @@ def find(
     with opened(write=False) as db:
         frame = db.execute(query, values).df()
     return frame.astype({c: "str" for c in TEXT})
+
+
+def _nothing() -> pd.DataFrame:
+    """No entry, in the columns of :func:`find`."""
+    kinds = dict.fromkeys(COLUMNS, "str") | dict.fromkeys(NUMBERS, "float64")
+    kinds |= {"time": "datetime64[us]", "undone": "bool"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def customers(kinds: Sequence[str]) -> frozenset[str]:
+    """Of whom anything of these kinds is recorded, taken back or not."""
+    asked = f"SELECT DISTINCT {CUSTOMER} FROM entries WHERE kind IN (SELECT unnest(?))"
+    with opened(write=False) as db:
+        return frozenset(row[0] for row in db.execute(asked, [list(kinds)]).fetchall())
 
 
 def undo(entry: str, who: str = "", note: str = "") -> int:

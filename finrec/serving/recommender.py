@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from finrec.features.company import Company
 from finrec.schema import CUSTOMER, NAME, PRODUCT, SOURCE, TARGET, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
+from finrec.serving.company import company
 from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
 from finrec.split import next_moment, split
@@ -21,6 +23,7 @@ from finrec.training.assemble import FusedScorer
 from finrec.training.runs import Run
 
 FEW = 256  # customers that are looked up on disk; for more the tables are read
+LATELY = 32  # customers whose events are kept after they were looked up
 
 
 def offerable(customers: Cohort, n_products: int, repeatable: bool) -> np.ndarray:
@@ -62,11 +65,15 @@ class Recommender:
         return frozenset(map(str, found[CUSTOMER]))
 
     @cached_property
+    def last(self) -> pd.Timestamp:
+        """When the last event of anybody was."""
+        return pd.Timestamp(self.snapshot.query("SELECT max(time) AS last FROM events")["last"][0])
+
+    @cached_property
     def now(self) -> pd.Timestamp:
         """The moment of recommendation: the next after the last event of anybody."""
         days = self.snapshot.query("SELECT DISTINCT CAST(time AS DATE) AS day FROM events")["day"]
-        last = self.snapshot.query("SELECT max(time) AS last FROM events")["last"].iloc[0]
-        return next_moment(pd.to_datetime(days), pd.Timestamp(last) + pd.Timedelta(days=1))
+        return next_moment(pd.to_datetime(days), self.last + pd.Timedelta(days=1))
 
     @cached_property
     def training(self) -> Cohort:
@@ -77,14 +84,37 @@ class Recommender:
             people, part, self.dataset.customers, self.catalogue, part[TIME].max(), self._links()
         )
 
-    def cohort(self, ids: Sequence[str]) -> Cohort:
+    @cached_property
+    def company(self) -> Company:
+        """Who has which products together in those histories, for counts of other customers."""
+        return company(self.snapshot, self.run.settings.protocol, self.catalogue)
+
+    def cohort(self, ids: Sequence[str], on_disk: bool = False) -> Cohort:
         """Customers as known now: with all their events, at the next moment after the last.
+
+        Args:
+            ids: customers; few are looked up on disk, for more all tables are read, once.
+            on_disk: looked up, however many.
 
         Raises:
             DataError: when the snapshot knows one of them not at all.
         """
-        links = self._links(ids if len(ids) <= FEW else None)
-        if len(ids) <= FEW:
+        if len(ids) != 1:
+            return self._cohort(ids, on_disk or len(ids) <= FEW)
+        found = self._lately.get(ids[0])
+        if found is None:  # a screen asks for the customer that it shows again and again
+            found = self._lately[ids[0]] = self._cohort(ids, True)
+            while len(self._lately) > LATELY:
+                self._lately.pop(next(iter(self._lately)), None)
+        return found
+
+    @cached_property
+    def _lately(self) -> dict[str, Cohort]:
+        return {}
+
+    def _cohort(self, ids: Sequence[str], on_disk: bool) -> Cohort:
+        links = self._links(ids if on_disk else None)
+        if on_disk:
             events, customers = self._looked_up(ids, links)
             known: Container[str] = {*events[CUSTOMER], *customers[CUSTOMER]}
         else:

@@ -4,9 +4,9 @@ from finrec.snapshots.compare import Comparison, compare
 from finrec.snapshots.erase import Erasure, erase, mentions
 from finrec.snapshots.pseudonyms import pseudonymise_files, pseudonymised, read_key
 from finrec.snapshots.quality import Quality, quality
+from finrec.snapshots.querying import connect
 from finrec.snapshots.store import (
     Snapshot,
-    connect,
     delete,
     file_lineage,
     find,

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from finrec.schema import AMOUNT, CUSTOMER, DESCRIPTION, KIND, NAME, PRODUCT, DataError
-from finrec.snapshots.store import Snapshot, connect
+from finrec.snapshots.querying import connect
+from finrec.snapshots.store import Snapshot
 
 BINS = 10  # of a column of numbers, by the quantiles of the older snapshot
 MOST_VALUES = 30  # of a column of categories; rarer ones count together

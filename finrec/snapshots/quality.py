@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finrec.schema import AMOUNT, CUSTOMER, KIND, PRODUCT, TIME
+from finrec.schema import AMOUNT, CUSTOMER, KIND, ORDER, PRODUCT, TIME
 
 FAR = 3.0  # interquartile ranges beyond the quartiles that make an outlier
 OLDEST = 120
@@ -181,11 +181,11 @@ def _findings(columns: pd.DataFrame, figures: dict[str, Any]) -> Iterator[str]:
         yield f"{many} gaps; {worst['column']} is unknown in {worst['missing']:.1%} of rows."
     else:
         yield "No attribute has gaps."
-    strange = columns[columns["outliers"] > 0]
+    strange = columns[(columns["outliers"] > 0) & (columns["column"] != ORDER)]
     for row in strange.to_dict("records"):
         yield (
             f"{row['column']}: {int(row['outliers']):,} of {row['rows']:,} values lie more than "
-            f"{FAR:.0f} interquartile ranges away (from {row['min']:.6g} to {row['max']:.6g})."
+            f"{FAR:.0f} interquartile ranges away (from {row['min']:,.10g} to {row['max']:,.10g})."
         )
     ages = columns[columns["column"].str.lower().isin(["age", "edad"])]
     for row in ages[ages["type"] == "number"].to_dict("records"):

@@ -22,13 +22,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finrec import config
 from finrec.schema import DataError, Dataset, DatasetInfo, Staged, validated
+from finrec.snapshots import querying
 from finrec.snapshots.staged import validated_staged
 
 MANIFEST = "snapshot.json"
@@ -73,27 +74,13 @@ class Snapshot:
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Run SQL over its tables, named as in :class:`Dataset`; values only as ``?`` parameters.
 
-        The connection is in memory, may read this folder and nothing else, and can't change that.
+        The database is in memory, may read this folder and nothing else, and can't change that.
         """
-        with connect(self.path) as db:
-            for name in self.rows:
-                file = str(self.path / f"{name}.parquet").replace("'", "''")
-                db.execute(f"CREATE VIEW {_quoted(name)} AS SELECT * FROM read_parquet('{file}')")
-            return db.execute(sql, list(parameters)).df()
+        return querying.query(self.path, self.rows, sql, parameters)
 
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def connect(*readable: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB that may read these folders only, with its configuration locked."""
-    db = duckdb.connect()
-    folders = ", ".join("'" + str(p.resolve()).replace("'", "''") + "/'" for p in readable)
-    db.execute(f"SET allowed_directories = [{folders}]")
-    db.execute("SET enable_external_access = false")
-    db.execute("SET lock_configuration = true")
-    return db
+    def lists(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[np.ndarray, np.ndarray]:
+        """Lengths and values of a query's one column of lists of integers; see :meth:`query`."""
+        return querying.lists(self.path, self.rows, sql, parameters)
 
 
 @contextmanager

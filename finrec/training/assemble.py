@@ -32,6 +32,7 @@ from finrec.schema import CUSTOMER, DataError
 from finrec.scorer import KINDS, SECONDS_PER_DAY, Catalogue, Cohort, cohort
 from finrec.split import Fold, FoldName, Split
 from finrec.training import encoders
+from finrec.training.product_vectors import product_vectors
 
 MANY_PRODUCTS = 1_000  # from here on the match is by cosine unless told otherwise
 MOST_LIVING = 2_000  # products whose texts are read in each step
@@ -314,7 +315,7 @@ class FusedScorer:
         """
         self.network.eval()
         out = np.empty(len(customers))
-        products = self.network.products()
+        products = product_vectors(self.network)
         for rows, tensors in self._batches(customers, batch):
             out[rows] = self.network.chance(tensors, products, window, intensity).cpu().numpy()
         return out
@@ -323,7 +324,7 @@ class FusedScorer:
     def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
         """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
         net = self.network.eval()
-        products = net.products()
+        products = product_vectors(net)
         vectors = products.new_empty(len(customers), products.shape[1])
         batches = [
             (torch.from_numpy(rows).to(products.device), tensors)

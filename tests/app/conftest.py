@@ -61,6 +61,12 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     yield run
 
 
+def turned(app: AppTest, part: str, to: Any) -> AppTest:
+    """The page with another tab open, or with an expander open (``True``)."""
+    app.session_state[part] = to
+    return calm(app.run())
+
+
 def texts(app: AppTest) -> str:
     """Everything that a page says, one element a line."""
     kinds = (

@@ -10,7 +10,7 @@ import pytest
 from finrec import pipeline, schema
 from finrec.pipeline import outreach, trying
 from finrec.serving import lookup
-from tests.app.conftest import Screen, calm, texts
+from tests.app.conftest import Screen, calm, texts, turned
 
 
 def test_offer_is_recorded_shown_and_taken_back(screen: Screen, trained: list[Any]) -> None:
@@ -79,6 +79,7 @@ def test_what_if_changes_only_what_is_asked(screen: Screen, trained: list[Any]) 
         trying.what_if(recommender, "013", changed={"shoe": 42})
     app = calm(screen("customers"))
     app = calm(app.text_input(key="search").set_value("013").run())
+    app = turned(app, "what if", True)
     app = calm(app.multiselect(key="without 013").set_value([own[0]]).run())
     assert "first 5" in texts(app)
 

@@ -8,13 +8,13 @@ import pandas as pd
 
 from finrec.figures import attention
 from finrec.pipeline import explaining
-from tests.app.conftest import Screen, calm, texts
+from tests.app.conftest import Screen, calm, texts, turned
 
 
 def test_neighbourhood_is_expanded_from_a_product_and_shrinks_again(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = calm(screen("customers"))
+    app = turned(screen("customers"), "reasons part", "Neighbours")
     customer, product = (str(app.session_state[n]) for n in ("customer", "product"))
     found = explaining.explain(trained[1].id, customer, product)
     assert len(found.edges)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from finrec import records
 from finrec.pipeline import outreach
-from tests.app.conftest import Screen, calm, texts
+from tests.app.conftest import Screen, calm, texts, turned
 
 
 @pytest.fixture
@@ -109,7 +109,9 @@ def test_open_chooses_the_customer_and_keeps_the_address_clean(
 def test_records_begin_empty_and_say_where_they_come_from(screen: Screen, fresh: list[Any]) -> None:
     app = calm(screen("records"))
     assert "Nothing is recorded yet" in texts(app)
+    app = turned(app, "records part", "Sign-offs")
     assert "Nothing is signed off yet." in texts(app)
+    app = turned(app, "records part", "Audit")
     assert "0 records, and every seal fits." in texts(app)
 
 
@@ -130,7 +132,7 @@ def test_records_are_searched(screen: Screen, fresh: list[Any]) -> None:
 
 
 def test_model_is_signed_off_with_a_reason(screen: Screen, fresh: list[Any]) -> None:
-    app = calm(screen("records"))
+    app = turned(screen("records"), "records part", "Sign-offs")
     submit = next(b for b in app.button if b.label == "Sign off")
     app = calm(submit.click().run())
     assert "a sign-off without a reason is none" in texts(app)
@@ -148,7 +150,9 @@ def test_changed_record_is_found(screen: Screen, fresh: list[Any]) -> None:
     with duckdb.connect(str(records.path())) as db:
         db.execute("UPDATE entries SET product_id = 'P9'")
     app = screen("records")
-    assert "1 record of 1 was changed or follow a removed one" in app.error[0].value
+    app.session_state["records part"] = "Audit"
+    app.run()
+    assert "1 record of 1 was changed or follows a removed one" in app.error[0].value
 
 
 def test_accepted_offer_becomes_data_to_learn_from(screen: Screen, fresh: list[Any]) -> None:
@@ -156,7 +160,7 @@ def test_accepted_offer_becomes_data_to_learn_from(screen: Screen, fresh: list[A
     outreach.record(
         "accepted", "013", str(offer["product_id"]), snapshot=fresh[1].settings.snapshot
     )
-    app = calm(screen("records"))
+    app = turned(screen("records"), "records part", "Learn from answers")
     assert "**1 accepted offer** can be added" in texts(app)
     app = calm(app.button(key="off-policy").click().run())
     assert "are needed" in texts(app)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from finrec import pipeline
 from finrec.pipeline import explaining
+from tests.app.conftest import turned
 
 Screen = Callable[..., AppTest]
 
@@ -22,7 +23,7 @@ def said(app: AppTest) -> str:
 def test_the_counterfactual_and_the_badge_are_those_of_the_core(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = screen("customers")
+    app = turned(screen("customers"), "reasons part", "What would change it")
     text = said(app)
     customer = str(app.session_state["customer"])
     product, k = str(app.session_state["product"]), int(app.session_state["how many"])
@@ -30,11 +31,11 @@ def test_the_counterfactual_and_the_badge_are_those_of_the_core(
     assert told.badge.sentence in text
     for part in told.without:
         assert part in text
-    assert "Paths over other customers" in text and "Can the evidence be trusted?" in text
+    assert "Can the evidence be trusted?" in text and "Paths over other customers" not in text
 
 
 def test_a_brief_can_be_handed_over(screen: Screen, trained: list[Any]) -> None:
-    app = screen("customers")
+    app = turned(screen("customers"), "reasons part", "Brief")
     customer, product = (str(app.session_state[n]) for n in ("customer", "product"))
     found = explaining.brief(trained[-1].id, customer, product)
     assert all(s.text in said(app) for s in found.sentences)
@@ -46,7 +47,7 @@ def test_a_brief_can_be_handed_over(screen: Screen, trained: list[Any]) -> None:
 def test_why_not_tells_score_held_eligibility_and_suitability_apart(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = screen("customers")
+    app = turned(screen("customers"), "reasons part", "Why not another?")
     customer = str(app.session_state["customer"])
     recommender = pipeline.load(trained[-1].id)
     held = str(recommender.catalogue.ids[recommender.cohort([customer]).products[0]])

@@ -8,10 +8,15 @@ import pytest
 
 from finrec import presets
 from finrec.explain import addition, brief, codes, explanation, paths, variants, why_not
+from finrec.features.company import Company
 from finrec.schema import PolicyError
 from finrec.serving.recommender import offerable
 from finrec.split import split
 from finrec.training import assemble, fit
+
+
+def company(scorer, histories):
+    return Company.of(histories, len(scorer.given.catalogue))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def explained(fitted):
         allowed = offerable(one, 12, False)[0]
         offer = int(np.argmax(np.where(allowed, scorer.score(one)[0], -np.inf)))
         product = str(scorer.given.catalogue.ids[offer])
-        found.append(explanation.explain(scorer, one, product, allowed, histories))
+        found.append(explanation.explain(scorer, one, product, allowed, company(scorer, histories)))
     return found
 
 
@@ -119,8 +124,8 @@ def test_paths_add_up_and_hide_small_groups(fitted):
         index = one.products
         events = pd.DataFrame({"index": index, "position": np.arange(1, len(index) + 1)})
         offer = next(p for p in range(11) if p not in index)
-        few = paths.paths(scorer, events, offer, histories)
-        every = paths.paths(scorer, events, offer, histories, smallest=1)
+        few = paths.paths(scorer, events, offer, company(scorer, histories))
+        every = paths.paths(scorer, events, offer, company(scorer, histories), smallest=1)
         assert few["id"].tolist() == every["id"].tolist()
         assert few["share"].sum() <= 1 + 1e-6
         for a, b in zip(few["customers"], every["customers"], strict=True):

@@ -3,15 +3,21 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from finrec import presets
 from finrec.explain import counterfactual, explanation, faithfulness, neighbours, variants
+from finrec.features.company import Company
 from finrec.scorer import cohort
 from finrec.serving.recommender import offerable
 from finrec.split import split
 from finrec.training import assemble, fit, paths
+
+
+def company(scorer, histories):
+    return Company.of(histories, len(scorer.given.catalogue))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +98,9 @@ def test_explanation_holds_together(fitted):
     ids = scorer.given.catalogue.ids
     for row in range(0, len(histories), 7):
         one, allowed, product = offer(scorer, histories, row)
-        found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+        found = explanation.explain(
+            scorer, one, str(ids[product]), allowed, company(scorer, histories)
+        )
         assert found.rank == 1 and found.score == pytest.approx(found.fast_score, abs=1e-4)
         scores = scorer.score(one)[0]
         total = found.ledger["contribution"].sum()
@@ -103,13 +111,34 @@ def test_explanation_holds_together(fitted):
         assert 1 <= len(found.sentences) <= 3
 
 
+def test_several_offers_are_explained_as_each_alone(fitted):
+    scorer, histories = fitted
+    ids = [str(i) for i in scorer.given.catalogue.ids]
+    for row in (0, 5, int(np.argmax(histories.lengths))):
+        one, allowed, product = offer(scorer, histories, row)
+        asked = list(dict.fromkeys([ids[product], ids[0], ids[-1], ids[5]]))
+        found = explanation.explain_all(scorer, one, asked, allowed, company(scorer, histories))
+        assert [f.product for f in found] == asked
+        for several in found:
+            alone = explanation.explain(
+                scorer, one, several.product, allowed, company(scorer, histories)
+            )
+            assert (several.sentences, several.rank) == (alone.sentences, alone.rank)
+            assert (several.score, several.fast_score) == (alone.score, alone.fast_score)
+            for name in ("events", "attributes", "nodes", "edges", "ledger", "paths"):
+                pd.testing.assert_frame_equal(getattr(several, name), getattr(alone, name))
+        assert len({f.score for f in found}) == len(asked) >= 3
+
+
 def test_other_customers_appear_only_as_groups_of_ten_or_more(fitted):
     scorer, histories = fitted
     ids = scorer.given.catalogue.ids
     counts = set()
     for row in range(len(histories)):
         one, allowed, product = offer(scorer, histories, row)
-        found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+        found = explanation.explain(
+            scorer, one, str(ids[product]), allowed, company(scorer, histories)
+        )
         counts |= set(found.edges["customers"])
         assert set(found.nodes["kind"]) <= {"customer", "own", "offer", "near", "linked"}
         assert (found.edges.loc[found.edges["kind"] == "linked", "customers"] == 0).all()
@@ -140,7 +169,7 @@ def test_a_customer_without_events_is_explained_by_attributes(fitted, small_data
     cut = split(small_dataset)
     one = cohort(["007"], cut.valid.train, cut.customers, cut.catalogue, cut.valid.until)
     allowed = np.ones(12, dtype=bool)
-    found = explanation.explain(scorer, one, "P01", allowed, histories)
+    found = explanation.explain(scorer, one, "P01", allowed, company(scorer, histories))
     assert found.events.empty and "No events are known" in found.sentences[0]
     gone = counterfactual.fewest_removals(scorer, one, 0, allowed, 12)
     assert not gone.verified and gone.places == ()
@@ -150,12 +179,14 @@ def test_a_neighbourhood_grows_hop_by_hop_and_counts_groups_only(fitted):
     scorer, histories = fitted
     ids = scorer.given.catalogue.ids
     one, allowed, product = offer(scorer, histories, int(np.argmax(histories.lengths)))
-    found = explanation.explain(scorer, one, str(ids[product]), allowed, histories)
+    found = explanation.explain(scorer, one, str(ids[product]), allowed, company(scorer, histories))
     before = set(found.nodes["id"])
-    same = neighbours.expanded(scorer, found.nodes, found.edges, [], histories)
+    same = neighbours.expanded(scorer, found.nodes, found.edges, [], company(scorer, histories))
     assert same[0].equals(found.nodes) and len(same[1]) == len(found.edges)
     start = found.nodes.loc[found.nodes["kind"] == "own", "id"].tolist()
-    nodes, edges = neighbours.expanded(scorer, found.nodes, found.edges, start, histories, 3)
+    nodes, edges = neighbours.expanded(
+        scorer, found.nodes, found.edges, start, company(scorer, histories), 3
+    )
     new = edges[edges["kind"] == "around"]
     assert len(new) and set(new["source"]) <= set(start)
     matrix = scorer.given.graph.matrix()
@@ -170,7 +201,9 @@ def test_a_neighbourhood_grows_hop_by_hop_and_counts_groups_only(fitted):
     assert (fresh["kind"] == "further").all() and (fresh["hop"] > found.nodes["hop"].max()).all()
     pairs = [frozenset(p) for p in zip(edges["source"], edges["target"], strict=True)]
     assert len(pairs) == len(set(pairs)), "no link is drawn twice"
-    assert neighbours.expanded(scorer, nodes, edges, ["nothing"], histories)[0].equals(nodes)
+    assert neighbours.expanded(scorer, nodes, edges, ["nothing"], company(scorer, histories))[
+        0
+    ].equals(nodes)
 
 
 @pytest.mark.parametrize("kind", ["gat", "gatv2"])
@@ -200,7 +233,7 @@ def test_every_hop_has_the_coefficients_of_attention(small_dataset, kind):
     for row in range(6):
         one, allowed, product = offer(scorer, histories, row)
         name = str(given.catalogue.ids[product])
-        told = explanation.explain(scorer, one, name, allowed, histories)
+        told = explanation.explain(scorer, one, name, allowed, company(scorer, histories))
         for edge in told.edges[told.edges["kind"].isin(["shared", "near"])].to_dict("records"):
             neighbour = given.catalogue.position(edge["source"])
             assert edge["weight"] == pytest.approx(found[product, neighbour])

@@ -15,9 +15,14 @@ from finrec.explain import (
     single,
     variants,
 )
+from finrec.features.company import Company
 from finrec.serving.recommender import offerable
 from finrec.split import split
 from finrec.training import assemble, fit
+
+
+def company(scorer, histories):
+    return Company.of(histories, len(scorer.given.catalogue))
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +138,7 @@ def test_attention_of_a_long_history_is_summed_by_product_and_year(fitted):
     one = histories.take([int(np.argmax(histories.lengths))])
     allowed = offerable(one, 12, False)[0]
     product = str(scorer.given.catalogue.ids[int(np.argmax(allowed))])
-    found = explanation.explain(scorer, one, product, allowed, histories)
+    found = explanation.explain(scorer, one, product, allowed, company(scorer, histories))
     shares = found.attention["Rolled out"]
     for by in ("product", "year"):
         table = attention.grouped(shares, found.events, by)

@@ -47,7 +47,7 @@ def test_rules_are_drawn_by_what_they_lead_to_and_said() -> None:
     assert {t.name: list(t.x) for t in figure.data} == {"check first": [3], "not allowed": [2]}
     assert "<this>" not in figure.to_json()
     assert governing.describe_rules(table) == (
-        "2 rules bite; most often: Mind <this>. (check first, 3 pairs)."
+        "2 rules bite; most often: Mind <this> (check first, 3 pairs)."
     )
     assert governing.rules_table(table)["Leads to"].tolist() == ["check first", "not allowed"]
     assert "No rule" in governing.describe_rules(table.iloc[:0])
