@@ -10,7 +10,7 @@ from torch import Tensor
 
 from finrec.explain import variants
 from finrec.scorer import KINDS, Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 MOST_SINGLE = 400  # products tried alone, those nearest to the wanted one
 MOST_PAIRED = 24  # of these, the best are tried in pairs and threes

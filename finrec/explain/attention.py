@@ -16,7 +16,7 @@ from finrec.networks.behaviour import Trail
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, TIME
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 EARLIER, OTHERS = "earlier", "other products"
 

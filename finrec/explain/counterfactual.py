@@ -14,7 +14,7 @@ from torch import Tensor
 from finrec.explain import variants
 from finrec.explain.variants import Change
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 Over = Literal["events", "attributes", "paths", "links"]
 Set = tuple[int, ...]

@@ -17,7 +17,7 @@ from finrec.features.company import Company
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT, TIME, DataError
 from finrec.scorer import KINDS, Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 TOWERS = {
     "sequence": "Events in order",

@@ -14,7 +14,7 @@ from finrec.explain import attention
 from finrec.explain.single import OneOffer, one_offer
 from finrec.features import sequences
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 FAITHFUL = 0.05  # share of random orders that may do as well before the evidence is not trusted
 FEWEST = 4  # events; with fewer, orders are too few to tell

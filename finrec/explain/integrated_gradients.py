@@ -17,7 +17,7 @@ from finrec.explain.single import one_offer
 from finrec.features import sequences
 from finrec.features.sequences import Batch
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 STEPS = 32
 MOST_STEPS = 512  # tried where the sum is not yet complete

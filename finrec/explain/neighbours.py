@@ -14,7 +14,7 @@ from finrec.explain import variants
 from finrec.features.company import Company
 from finrec.networks.recommender import Evidence
 from finrec.schema import NAME, PRODUCT
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 SMALLEST_GROUP = 10
 MOST_PRODUCTS = 8  # of the customer's, the ones nearest to the offer

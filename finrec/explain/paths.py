@@ -12,7 +12,7 @@ from finrec.explain import variants
 from finrec.explain.neighbours import SMALLEST_GROUP
 from finrec.features.company import Company
 from finrec.schema import NAME, PRODUCT
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 MOST = 8  # paths, those that count most
 COLUMNS = ["id", PRODUCT, NAME, "weight", "share", "effect", "customers"]

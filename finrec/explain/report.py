@@ -12,7 +12,7 @@ from scipy import stats
 from finrec.explain import faithfulness, integrated_gradients, seeds, variants
 from finrec.explain.single import one_offer
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 METHODS = {
     "attention": "Attention, rolled out",

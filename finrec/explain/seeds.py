@@ -13,7 +13,7 @@ from finrec.explain import attention
 from finrec.explain.single import one_offer
 from finrec.features import sequences
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 FEWEST = 3  # events; fewer have no order to speak of
 STEADY = 0.7  # rank correlation from which an order counts as the same

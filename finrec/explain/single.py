@@ -18,7 +18,7 @@ from finrec.features import sequences
 from finrec.features.sequences import Batch, Encoded
 from finrec.networks.repeats import own_past
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 BATCH = 512
 

@@ -16,7 +16,7 @@ from finrec.features import sequences
 from finrec.features.sequences import Batch, Encoded
 from finrec.networks.relations import Around, CustomerNode
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.product_vectors import product_vectors
 
 BATCH = 256  # variants scored at once

@@ -15,7 +15,7 @@ from finrec.explain.explanation import TOWERS
 from finrec.features import sequences
 from finrec.schema import NAME
 from finrec.scorer import Cohort
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 
 @dataclass(frozen=True)

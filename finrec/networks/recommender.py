@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from finrec.networks.behaviour import BehaviourTransformer, Trail
 from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
-from finrec.networks.lending import Lending, lend, lenders
 from finrec.networks.linear import linear, product
 from finrec.networks.matching import MatchingNetwork
-from finrec.networks.relations import Around, CustomerNode, Hidden, ProductGraph
+from finrec.networks.products import ProductSide
+from finrec.networks.relations import Around, CustomerNode, ProductGraph
 from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
 from finrec.networks.trend import TrendTower
@@ -52,7 +52,7 @@ class Evidence:
     of_linked: Tensor | None = None
 
 
-class FusedRecommender(nn.Module):
+class FusedRecommender(ProductSide):
     """Customers and products in one vector space, matched by dot product or cosine plus a bias.
 
     A product's vector is its embedding plus its attributes, plus its text (``text`` given), plus
@@ -82,8 +82,6 @@ class FusedRecommender(nn.Module):
         trend: what many take of late; None where moments are not known.
     """
 
-    known: Tensor
-
     def __init__(
         self,
         known: Tensor,
@@ -102,25 +100,12 @@ class FusedRecommender(nn.Module):
         timing: TimingHead | None = None,
         trend: TrendTower | None = None,
     ) -> None:
-        super().__init__()
         width = behaviour.settings.width
-        self.embedding = nn.Parameter(torch.randn(len(known), width) * 0.02)
-        self.bias = nn.Parameter(torch.zeros(len(known)))
-        self.register_buffer("known", known.clone(), persistent=False)
-        self.all_known = bool(known.all())
+        super().__init__(known, width, attributes, text, graph, id_dropout)
         self.behaviour = behaviour
         self.profile = profile
-        self.attributes = attributes[0] if attributes else None
-        if attributes:
-            self.register_buffer("attribute_numbers", attributes[1], persistent=False)
-            self.register_buffer("attribute_codes", attributes[2], persistent=False)
-        self.text = text
-        self.lending: Lending | None = None
-        self.settle_lending()
-        self.graph = graph
         self.paths = paths
         self.repeats = repeats
-        self.id_dropout = id_dropout
         self.attribute_graph = attribute_graph
         self.matching = matching
         self.linked = linked
@@ -130,77 +115,6 @@ class FusedRecommender(nn.Module):
         self.node = CustomerNode(width) if graph is not None else None
         towers = ["profile"] + (["graph"] if graph is not None else [])
         self.fusion = GatedFusion(width, towers)
-
-    def train(self, mode: bool = True) -> FusedRecommender:
-        """As of any module; counts how often learning began, for whoever keeps what weights give.
-
-        A fused optimiser changes weights without telling torch's own count of changes.
-        """
-        self.learning = getattr(self, "learning", 0) + mode
-        return super().train(mode)
-
-    def own_vectors(self) -> Tensor:
-        """Products by themselves: embedding, attributes, text; [N, D]."""
-        out = self.embedding
-        if not self.all_known:
-            out = out * self.known[:, None]
-        if self.training and self.id_dropout and self.text is not None:
-            kept = torch.rand(len(out), 1, device=out.device) >= self.id_dropout
-            out = out * kept  # so that text alone must do, as for a product never sold
-        return self._read(out)
-
-    def described(self) -> Tensor:
-        """What is read of the products, attributes and text, [N, D]; zeros where nothing is."""
-        return self._read(torch.zeros_like(self.embedding))
-
-    def _read(self, out: Tensor) -> Tensor:
-        if self.attributes is not None:
-            out = out + self.attributes(self.attribute_numbers, self.attribute_codes)
-        if self.text is not None:
-            out = out + self.text()
-        return out
-
-    def settle_lending(self) -> None:
-        """Find lenders by the texts as they are now; none where all products are known."""
-        if self.text is not None and not self.all_known and self.known.any():
-            self.lending = Lending(self.text.vectors, self.known)
-
-    def lent(
-        self, products: Tensor, described: Tensor, words: Tensor
-    ) -> tuple[Tensor, Tensor] | None:
-        """Vectors [C, D] and priors [C] of products that are not in the catalogue.
-
-        Args:
-            products: from :meth:`products`, [N, D].
-            described: what is read of the new products, [C, D].
-            words: their texts, [C, V].
-
-        Returns:
-            None where no known product has a text like one of theirs.
-        """
-        if self.text is None or not self.known.any():
-            return None
-        places, weights = lenders(self.text.vectors, self.known, words)
-        if not (weights.sum(1) > 0).all():
-            return None
-        vectors = lend(products - self.described(), places, weights, described)
-        return vectors, (weights * self.prior()[places]).sum(1)
-
-    def prior(self) -> Tensor:
-        """What every product's score begins with, [N]."""
-        if self.all_known or not self.known.any():
-            return self.bias
-        prior = torch.where(self.known, self.bias, self.bias[self.known].mean())
-        return prior if self.lending is None else self.lending.prior(prior)
-
-    def products(self, hidden: Hidden | None = None) -> Tensor:
-        """Product vectors [N, D], with their neighbourhood where there is a graph."""
-        out = self.own_vectors()
-        if self.graph is not None:
-            out = self.graph(out, hidden)
-        if self.lending is None or self.training:  # new products are nobody's target in training
-            return out
-        return self.lending(out, self.described())
 
     def _inputs(self, batch, products: Tensor) -> tuple[Tensor, Tensor]:
         start = self.profile(batch.numbers, batch.categories)  # [B, D]

@@ -16,6 +16,7 @@ from finrec.schema import PRODUCT, DataError
 from finrec.scorer import Catalogue
 from finrec.split import Cases, Fold, split
 from finrec.training import assemble, fit
+from finrec.training.fused_scorer import FusedScorer
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def products(
         raise DataError("No test case is about a product taken out; take out a larger share.")
     headline = f"ndcg@{k}"
 
-    def validate(scorer: assemble.FusedScorer) -> float:
+    def validate(scorer: FusedScorer) -> float:
         found = protocols.ranking(scorer, seen.valid.cases, (k,), True, parts.repeatable)
         return found.mean()[headline]
 

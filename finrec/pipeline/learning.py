@@ -27,10 +27,10 @@ from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
 from finrec.training import assemble, calibrate, fit, jobs, paths
 from finrec.training import runs as run_store
-from finrec.training.assemble import FusedScorer
 from finrec.training.checkpoint import Checkpoints
 from finrec.training.estimate import Estimate
 from finrec.training.estimate import estimate as estimate_seconds
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.runs import Run
 
 Progress = Callable[[dict[str, Any]], None]

@@ -14,6 +14,7 @@ from finrec.schema import DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Split
 from finrec.training import assemble, fit
+from finrec.training.fused_scorer import FusedScorer
 
 Progress = Callable[[str, str], None]
 
@@ -74,7 +75,7 @@ def _fused(
     k = info.ks[0]
 
     def learn(cut: Split) -> Scorer:
-        def validate(scorer: assemble.FusedScorer) -> float:
+        def validate(scorer: FusedScorer) -> float:
             found = protocols.ranking(scorer, cut.valid.cases, (k,), True, cut.repeatable)
             return found.mean()[f"ndcg@{k}"]
 

@@ -12,7 +12,7 @@ from finrec.explain.seeds import Seeds
 from finrec.scorer import Cohort
 from finrec.serving.recommender import Recommender
 from finrec.training import runs as run_store
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.runs import Run
 
 MOST = 2  # other trainings asked; each costs about as much as the measured effects do

@@ -16,6 +16,7 @@ from finrec.pipeline import code
 from finrec.split import Split, split
 from finrec.training import assemble, fit
 from finrec.training.checkpoint import read_json, write_json
+from finrec.training.fused_scorer import FusedScorer
 
 # What may be tried of our own network besides what the preset says, which comes first.
 FUSED: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -160,7 +161,7 @@ def _fused(settings: RunSettings, parts: Split, metric: str, trial: Any) -> floa
     k = int(metric.partition("@")[2])
     step = 0
 
-    def validate(scorer: assemble.FusedScorer) -> float:
+    def validate(scorer: FusedScorer) -> float:
         nonlocal step
         found = protocols.ranking(scorer, parts.valid.cases, (k,), True, parts.repeatable)
         value = found.mean()[metric]

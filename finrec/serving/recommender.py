@@ -19,7 +19,7 @@ from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
 from finrec.split import next_moment, split
 from finrec.training import calibrate
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.runs import Run
 
 FEW = 256  # customers that are looked up on disk; for more the tables are read

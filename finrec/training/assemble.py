@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from finrec.schema import CUSTOMER, DataError
 from finrec.scorer import KINDS, SECONDS_PER_DAY, Catalogue, Cohort, cohort
 from finrec.split import Fold, FoldName, Split
 from finrec.training import encoders
-from finrec.training.product_vectors import product_vectors
+from finrec.training.fused_scorer import FusedScorer
 
 MANY_PRODUCTS = 1_000  # from here on the match is by cosine unless told otherwise
 MOST_LIVING = 2_000  # products whose texts are read in each step
@@ -274,84 +274,3 @@ def hidden_edges(
     values = (weight * root[left] * root[right]).astype(np.float32)
     tensors: list[Tensor] = [torch.from_numpy(a).to(device) for a in (left, right, values)]
     return Hidden(*tensors)
-
-
-@dataclass(frozen=True)
-class FusedScorer:
-    """A trained network as a Scorer.
-
-    Args:
-        network: the weights.
-        given: its inputs.
-        length: most recent events read.
-    """
-
-    network: FusedRecommender
-    given: Inputs
-    length: int
-
-    def _batches(
-        self, customers: Cohort, size: int
-    ) -> Iterator[tuple[np.ndarray, sequences.Batch]]:
-        """Rows of customers of like length, with their tensors on the network's device."""
-        encoded = sequences.encode(customers, self.given.customers)
-        for rows in sequences.tight(np.minimum(customers.lengths, self.length), size):
-            batch = sequences.batch(encoded, rows, self.length)
-            yield rows, batch.to(self.network.bias.device)
-
-    @torch.inference_mode()
-    def chance(
-        self, customers: Cohort, window: float, intensity: float = 1.0, batch: int = 512
-    ) -> np.ndarray:
-        """Chance that each takes anything within so many days from now, float64 [B].
-
-        NaN for customers without events.
-
-        Args:
-            customers: B customers.
-            window: days.
-            intensity: calibration of the hazards.
-            batch: customers at once.
-        """
-        self.network.eval()
-        out = np.empty(len(customers))
-        products = product_vectors(self.network)
-        for rows, tensors in self._batches(customers, batch):
-            out[rows] = self.network.chance(tensors, products, window, intensity).cpu().numpy()
-        return out
-
-    @torch.inference_mode()
-    def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
-        """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
-        net = self.network.eval()
-        products = product_vectors(net)
-        vectors = products.new_empty(len(customers), products.shape[1])
-        batches = [
-            (torch.from_numpy(rows).to(products.device), tensors)
-            for rows, tensors in self._batches(customers, batch)
-        ]
-        for slab in _slabs(batches):
-            rows = torch.cat([rows for rows, _ in slab])
-            vectors[rows] = net.customers_of([tensors for _, tensors in slab], products)
-        out = np.empty((len(customers), len(products)), dtype=np.float32)
-        # On a CPU the products are written where they are wanted, once.
-        scores = torch.from_numpy(out) if products.device.type == "cpu" else None
-        scores = net.match(vectors, products, net.prior(), scores)
-        for rows, tensors in batches:
-            net.add_to(scores, rows, tensors, products)
-        return scores.cpu().numpy()
-
-
-def _slabs(batches: list[tuple[Tensor, sequences.Batch]]) -> Iterator[list[Any]]:
-    """Batches that are worked out together, of so many tokens that they stay in a CPU's cache."""
-    slab: list[Any] = []
-    tokens = 0
-    for one in batches:
-        more = one[1].products.numel() + len(one[0])
-        if slab and tokens + more > sequences.TOKENS:
-            yield slab
-            slab, tokens = [], 0
-        slab.append(one)
-        tokens += more
-    if slab:
-        yield slab

@@ -21,13 +21,14 @@ from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
 from finrec.training import balance, course, transfer
-from finrec.training.assemble import FusedScorer, Inputs, network, settled
+from finrec.training.assemble import Inputs, network, settled
 from finrec.training.checkpoint import (
     Checkpoints,
     load_optimizer,
     load_weights,
     optimizer_tensors,
 )
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.objective import Objective
 from finrec.training.weight_average import WeightAverage
 

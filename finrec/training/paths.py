@@ -9,7 +9,7 @@ import torch
 
 from finrec.features import sequences
 from finrec.split import Cases
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 
 STRENGTHS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 SHARPNESSES = (10.0, 20.0, 50.0, 100.0, 200.0)

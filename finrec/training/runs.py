@@ -34,7 +34,8 @@ from finrec.schema import CheckpointError
 from finrec.scorer import Catalogue
 from finrec.snapshots import publish
 from finrec.training import checkpoint
-from finrec.training.assemble import FusedScorer, Inputs, network
+from finrec.training.assemble import Inputs, network
+from finrec.training.fused_scorer import FusedScorer
 
 SETTINGS = "config.json"
 PER_CASE = "per_case.parquet"

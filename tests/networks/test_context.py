@@ -19,6 +19,7 @@ from finrec.schema import SOURCE, TARGET, TIME, DataError
 from finrec.scorer import KINDS, MOST_LINKED
 from finrec.split import split
 from finrec.training import assemble, fit, runs
+from finrec.training.fused_scorer import FusedScorer
 
 
 def economy(start: str = "2022-01-01", days: int = 1500) -> pd.DataFrame:
@@ -111,7 +112,7 @@ def test_everything_on_explains_what_it_scores(whole):
     assert (evidence.of_linked > 0).any() and (evidence.of_linked == 0).any()
     shares = shares + evidence.of_linked.sum(1)
     torch.testing.assert_close(shares, torch.ones(10))
-    alone = one_offer(assemble.FusedScorer(network, given, 20), 3).of(histories.take(range(10)))
+    alone = one_offer(FusedScorer(network, given, 20), 3).of(histories.take(range(10)))
     np.testing.assert_allclose(alone, scores[:, 3].numpy(), rtol=1e-4, atol=1e-5)
 
 

@@ -14,6 +14,7 @@ from finrec.networks.relations import Around, CustomerNode, ProductGraph
 from finrec.presets import settings
 from finrec.split import split
 from finrec.training import assemble
+from finrec.training.fused_scorer import FusedScorer
 
 
 @pytest.fixture
@@ -116,13 +117,13 @@ def test_customers_without_events_and_unknown_attributes_are_scored(made):
     nobody = cohort(
         ["somebody new"], cut.valid.train, cut.customers, cut.catalogue, cut.valid.until
     )
-    scores = assemble.FusedScorer(network, given, 20).score(nobody)
+    scores = FusedScorer(network, given, 20).score(nobody)
     assert scores.shape == (1, 12) and np.isfinite(scores).all()
 
 
 def test_scores_do_not_depend_on_company_or_order(made):
     network, given, histories, _ = made()
-    scorer = assemble.FusedScorer(network, given, 20)
+    scorer = FusedScorer(network, given, 20)
     whole = scorer.score(histories)
     order = np.random.default_rng(0).permutation(len(histories))
     np.testing.assert_allclose(
@@ -152,7 +153,7 @@ def test_scores_of_a_large_cohort_are_those_of_forward(made):
     rows = np.random.default_rng(0).permutation(2_000)[:50]
     with torch.no_grad():
         expected = network.explain(batch_of(given, many, rows)).scores.numpy()
-    found = assemble.FusedScorer(network, given, 20).score(many)
+    found = FusedScorer(network, given, 20).score(many)
     np.testing.assert_allclose(found[rows], expected, atol=2e-5)
 
 

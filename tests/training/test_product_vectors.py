@@ -8,7 +8,7 @@ import torch
 from finrec import presets
 from finrec.split import split
 from finrec.training import assemble
-from finrec.training.assemble import FusedScorer
+from finrec.training.fused_scorer import FusedScorer
 from finrec.training.product_vectors import product_vectors
 
 
