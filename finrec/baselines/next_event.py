@@ -70,6 +70,7 @@ class NextEvent:
         layers: of the network.
         batch: customers in a batch.
         seed: of weights, batches and dropout.
+        smoothing: share of each target that is spread over all products (Szegedy et al., 2016).
     """
 
     network: NextEventNetwork
@@ -83,7 +84,9 @@ class NextEvent:
         layers: int,
         batch: int,
         seed: int,
+        smoothing: float = 0.0,
     ) -> None:
+        self.smoothing = smoothing
         self.epochs, self.dropout, self.rate = epochs, dropout, rate
         self.width, self.layers, self.batch, self.seed = width, layers, batch, seed
         self.parameters = 0
@@ -120,7 +123,8 @@ class NextEvent:
                 products, counts = padded(known, rows)
                 real = torch.arange(products.shape[1]) < counts[:, None]
                 states = network(products, counts)[:, :-1][real]
-                loss = F.cross_entropy(network.logits(states), products[real])
+                logits = network.logits(states)
+                loss = F.cross_entropy(logits, products[real], label_smoothing=self.smoothing)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -52,8 +52,9 @@ class SASRec(NextEvent):
         layers: int = 2,
         batch: int = 128,
         seed: int = 0,
+        smoothing: float = 0.1,
     ) -> None:
-        super().__init__(epochs, dropout, rate, width, layers, batch, seed)
+        super().__init__(epochs, dropout, rate, width, layers, batch, seed, smoothing)
 
     def build(self, n: int) -> NextEventNetwork:
         """The network for N products."""
