@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from finrec.explain.single import one_offer
 from finrec.features import sequences
 from finrec.networks.behaviour import Trail
-from finrec.networks.recommender import Evidence
+from finrec.networks.evidence import Evidence
 from finrec.schema import NAME, TIME
 from finrec.scorer import Cohort
 from finrec.training.fused_scorer import FusedScorer

@@ -14,7 +14,7 @@ from finrec.explain import attention, codes, neighbours, variants
 from finrec.explain import paths as walks
 from finrec.features import sequences
 from finrec.features.company import Company
-from finrec.networks.recommender import Evidence
+from finrec.networks.evidence import Evidence
 from finrec.schema import NAME, PRODUCT, TIME, DataError
 from finrec.scorer import KINDS, Cohort
 from finrec.training.fused_scorer import FusedScorer

@@ -12,7 +12,7 @@ import pandas as pd
 
 from finrec.explain import variants
 from finrec.features.company import Company
-from finrec.networks.recommender import Evidence
+from finrec.networks.evidence import Evidence
 from finrec.schema import NAME, PRODUCT
 from finrec.training.fused_scorer import FusedScorer
 

@@ -7,7 +7,7 @@ position t predicts event t, so that a state never sees what it predicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,10 @@ class Batch:
             torch.arange(self.products.shape[1], device=self.products.device)
             < (self.lengths[:, None])
         )
+
+    def seen(self) -> Tensor:
+        """The customer itself and its real events, bool [B, T + 1]."""
+        return torch.cat([torch.ones_like(self.lengths[:, None]).bool(), self.real()], 1)
 
 
 @dataclass(frozen=True)
@@ -293,3 +297,18 @@ def tight(
         fits = int(np.flatnonzero(whole <= (1 + padded) * real)[-1]) + 1
         yield order[start : start + fits]
         start += fits
+
+
+def slabs(batches: Sequence[tuple[Tensor, Batch]]) -> Iterator[list[tuple[Tensor, Batch]]]:
+    """Batches that are worked out together, of so many tokens that they stay in a CPU's cache."""
+    slab: list[tuple[Tensor, Batch]] = []
+    tokens = 0
+    for one in batches:
+        more = one[1].products.numel() + len(one[0])
+        if slab and tokens + more > TOKENS:
+            yield slab
+            slab, tokens = [], 0
+        slab.append(one)
+        tokens += more
+    if slab:
+        yield slab

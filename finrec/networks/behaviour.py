@@ -174,7 +174,7 @@ class BehaviourTransformer(nn.Module):
         What a hidden event is stays hidden: its kind and amount are shown, its product is not.
         """
         x = self._tokens(start, events, batch)
-        seen = torch.cat([torch.ones_like(batch.lengths[:, None]).bool(), batch.real()], 1)
+        seen = batch.seen()
         for layer in self.encoder:
             x = layer(x, seen[:, None, None], causal=False)
         return self.encoder_norm(x)

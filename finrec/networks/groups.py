@@ -66,3 +66,8 @@ def filled(x: Tensor) -> Tensor:
     if len(x) < STEP or not missing:
         return x
     return F.pad(x, (0, 0) * (x.dim() - 1) + (0, missing))
+
+
+def last_state(states: Tensor, lengths: Tensor) -> Tensor:
+    """The state after the last real event, [B, T + 1, D] -> [B, D]."""
+    return states[torch.arange(len(lengths), device=lengths.device), lengths]

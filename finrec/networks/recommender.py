@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from finrec.networks.behaviour import BehaviourTransformer, Trail
+from finrec.networks.behaviour import BehaviourTransformer
 from finrec.networks.context import AttributeGraph, LinkedCustomers
+from finrec.networks.evidence import Evidence
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
+from finrec.networks.groups import last_state
 from finrec.networks.linear import linear, product
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.products import ProductSide
@@ -27,29 +28,6 @@ from finrec.networks.trend import TrendTower
 from finrec.networks.walks import PathTower
 
 ROWS = 128  # of scores written at once
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a pass rests on, for B customers at their last moment.
-
-    Args:
-        scores: float [B, N], equal to ``forward``'s.
-        trail: attention of the behaviour Transformer.
-        contributions: by tower, float [B, N]; with ``bias`` they add up to the scores.
-        gates: by tower, float [B].
-        neighbours: coefficients of the customer's node, [B, T + 1]; None without a graph.
-        of_attributes: of its attribute nodes, [B, A]; A is 0 where there are none.
-        of_linked: of the node of linked customers, [B, L]; L is 0 where there is none.
-    """
-
-    scores: Tensor
-    trail: Trail
-    contributions: dict[str, Tensor]
-    gates: dict[str, Tensor]
-    neighbours: Tensor | None
-    of_attributes: Tensor | None = None
-    of_linked: Tensor | None = None
 
 
 class FusedRecommender(ProductSide):
@@ -173,12 +151,11 @@ class FusedRecommender(ProductSide):
         """
         left, right = self.sides(customers, products)
         if out is None:
-            scores = linear(left, right, prior)
+            out = linear(left, right, prior)
         else:  # a few rows at a time, so that they are still in a CPU's cache when copied
-            scores = out
             for some, to in zip(left.split(ROWS), out.split(ROWS), strict=True):
                 to.copy_(product(some, right, prior))
-        return scores if self.matching is None else scores.add_(self.matching(customers, products))
+        return out if self.matching is None else out.add_(self.matching(customers, products))
 
     def states(self, batch, products: Tensor) -> Tensor:
         """Customer vectors at every moment, [B, T + 1, D]; the one at token t predicts event t."""
@@ -207,12 +184,9 @@ class FusedRecommender(ProductSide):
         scale = math.sqrt(sequence.shape[-1])
         found = {"profile": torch.cat([start for start, _, _ in given])[:, None] * scale}
         if self.node is not None:
-            found["graph"] = torch.cat(
-                [
-                    self.node.last(start, events * scale, _seen(b), self.around(b, products))
-                    for start, events, b in given
-                ]
-            )
+            last = self.node.last
+            parts = [last(s, e * scale, b.seen(), self.around(b, products)) for s, e, b in given]
+            found["graph"] = torch.cat(parts)
         return self.fusion(sequence, found)[:, 0]
 
     def forward(self, batch, products: Tensor | None = None) -> Tensor:
@@ -261,7 +235,7 @@ class FusedRecommender(ProductSide):
         """
         if self.timing is None:
             raise ValueError("This network was not taught when customers take anything.")
-        memory = _last(self.memory(batch, products), batch.lengths)
+        memory = last_state(self.memory(batch, products), batch.lengths)
         known = batch.lengths > 0
         rows = torch.arange(len(known), device=known.device)[known]
         day = batch.days[rows, batch.lengths[known] - 1]
@@ -285,13 +259,13 @@ class FusedRecommender(ProductSide):
         towers = self.towers(start, events, sequence, around)
         gates = self.fusion.gates(sequence, towers)
         parts = {"sequence": sequence, **{n: gates[n] * towers[n] for n in self.fusion.towers}}
-        whole = _last(self.fusion(sequence, towers), batch.lengths)
+        whole = last_state(self.fusion(sequence, towers), batch.lengths)
         length = 1.0  # by which each part is divided, as the whole is
         if self.sharpness is not None:
             length = whole.norm(dim=-1, keepdim=True).clamp(min=1e-12) / self.sharpness
         right = self.sides(whole, table)[1]
         contributions = {
-            n: (_last(part, batch.lengths) / length) @ right.T for n, part in parts.items()
+            n: (last_state(part, batch.lengths) / length) @ right.T for n, part in parts.items()
         }
         if self.matching is not None:
             contributions["matching"] = self.matching(whole, table)
@@ -306,24 +280,14 @@ class FusedRecommender(ProductSide):
         if self.node is not None:
             scale = math.sqrt(sequence.shape[-1])
             neighbours, of_attributes, of_linked = self.node.coefficients(
-                start, events * scale, _seen(batch), around
+                start, events * scale, batch.seen(), around
             )
         return Evidence(
             scores,
             trail,
             contributions,
-            {n: _last(g, batch.lengths)[:, 0] for n, g in gates.items()},
+            {n: last_state(g, batch.lengths)[:, 0] for n, g in gates.items()},
             neighbours,
             of_attributes,
             of_linked,
         )
-
-
-def _seen(batch) -> Tensor:
-    """The customer itself and its real events, bool [B, T + 1]."""
-    return torch.cat([torch.ones_like(batch.lengths[:, None]).bool(), batch.real()], 1)
-
-
-def _last(states: Tensor, lengths: Tensor) -> Tensor:
-    """The state after the last real event, [B, T + 1, D] -> [B, D]."""
-    return states[torch.arange(len(lengths), device=lengths.device), lengths]

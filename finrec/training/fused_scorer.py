@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
@@ -73,7 +72,7 @@ class FusedScorer:
             (torch.from_numpy(rows).to(products.device), tensors)
             for rows, tensors in self._batches(customers, batch)
         ]
-        for slab in _slabs(batches):
+        for slab in sequences.slabs(batches):
             rows = torch.cat([rows for rows, _ in slab])
             vectors[rows] = net.customers_of([tensors for _, tensors in slab], products)
         out = np.empty((len(customers), len(products)), dtype=np.float32)
@@ -83,18 +82,3 @@ class FusedScorer:
         for rows, tensors in batches:
             net.add_to(scores, rows, tensors, products)
         return scores.cpu().numpy()
-
-
-def _slabs(batches: list[tuple[Tensor, sequences.Batch]]) -> Iterator[list[Any]]:
-    """Batches that are worked out together, of so many tokens that they stay in a CPU's cache."""
-    slab: list[Any] = []
-    tokens = 0
-    for one in batches:
-        more = one[1].products.numel() + len(one[0])
-        if slab and tokens + more > sequences.TOKENS:
-            yield slab
-            slab, tokens = [], 0
-        slab.append(one)
-        tokens += more
-    if slab:
-        yield slab

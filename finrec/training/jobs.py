@@ -155,9 +155,9 @@ def stopped(run: str) -> None:
     file = folder(run) / "cancel"
     paused = file.exists() and file.read_text() == "paused"
     words = "Paused" if paused else "Cancelled"
+    log(run, {"event": words.lower(), "message": f"{words}."})  # who sees the state finds this
     finish(run, "paused" if paused else "cancelled",
            f"{words}; resume to go on from the latest checkpoint.")  # fmt: skip
-    log(run, {"event": words.lower(), "message": f"{words}."})
 
 
 def forget(run: str) -> None:

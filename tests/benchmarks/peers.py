@@ -2,7 +2,8 @@
 
 ``make bench-peers`` sets up the peer's environment and runs this; each run adds its rows to
 ``data/results/speed.csv``. Histories are those of :mod:`tests.benchmarks.bench_training`, of
-Amazon Beauty's size but for the number of customers.
+Amazon Beauty's size but for the number of customers. ``FINREC_PEERS`` names another folder with
+the peer's environment than ``.venv/peers``.
 """
 
 from __future__ import annotations
