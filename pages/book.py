@@ -178,9 +178,9 @@ def calls(run: Run) -> None:
             "as of that day. Bring in newer data to know about today."
         )
     listed = tuple(map(str, [*found.frame["customer_id"], *found.frame["product_id"]]))
-    recommender = memory.loaded(run.id).recommender
+    recommender, who = memory.loaded(run.id).recommender, signing.who()
     kept.shown((run.id, *listed),
-               lambda: verbs.record_called(recommender, found.frame, signing.who()))  # fmt: skip
+               lambda: verbs.record_called(recommender, found.frame, who))  # fmt: skip
     for place, call in enumerate(found.frame.to_dict("records"), 1):
         card(place, call, run, policy.currency, policy.window_days)
     table = outreach.calls(found.frame, policy.currency)

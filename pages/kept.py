@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -18,6 +19,8 @@ from pages import memory
 from pages.signing import who as who
 
 logger = logging.getLogger(__name__)
+# One at a time, in order; what is waiting is written before the server ends.
+_writer = ThreadPoolExecutor(1, thread_name_prefix="records")
 
 KINDS_OF_FILE = {
     ".xlsx": ("Excel", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -34,22 +37,30 @@ def mark() -> str:
 
 
 def shown(key: tuple[str, ...], record: Callable[[], int]) -> None:
-    """Have what is on the screen recorded, once a session and day; the page goes on regardless.
+    """Have what is on the screen recorded, once a session and day; nobody waits for the disk.
 
     Args:
         key: what is shown to whom.
-        record: writes it down.
+        record: writes it down, without asking the session.
     """
     told = st.session_state.setdefault("told shown", set())
     today = (datetime.now(UTC).date().isoformat(), *key)
-    if today in told:
-        return
+    if today not in told:
+        told.add(today)
+        _writer.submit(_write, record, told, today)
+
+
+def _write(record: Callable[[], int], told: set[tuple[str, ...]], what: tuple[str, ...]) -> None:
     try:
         record()
     except DataError as error:
         logger.warning("What was shown could not be recorded: %s", error)
-        return
-    told.add(today)
+        told.discard(what)  # tried again when it is shown again
+
+
+def settle() -> None:
+    """Wait until everything that was shown is written down."""
+    _writer.submit(bool).result()
 
 
 @st.cache_data(max_entries=30, show_spinner="Looking for calls that are worth making …")

@@ -34,9 +34,10 @@ def seen(run: Run, customer: str, found: verbs.Offers) -> None:
     if found.nothing or found.frame.empty:
         return  # nothing was put forward as an offer
     products = tuple(map(str, found.frame["product_id"]))
+    recommender, who = memory.loaded(run.id).recommender, kept.who()
 
     def write() -> int:
-        return verbs.record_shown(memory.loaded(run.id).recommender, customer, found, kept.who())
+        return verbs.record_shown(recommender, customer, found, who)
 
     kept.shown((run.id, customer, *products), write)
 

@@ -199,6 +199,7 @@ def main() -> None:
         ["Search", "Sign-offs", "Audit", "Learn from answers"], key="records part",
         on_change="rerun",
     )  # fmt: skip
+    kept.settle()
     if search.open:
         with search:
             found(sought())

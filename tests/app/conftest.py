@@ -12,6 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
 
 from finrec import pipeline, presets, schema, snapshots
+from pages import kept
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
@@ -59,6 +60,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
         return app
 
     yield run
+    kept.settle()
 
 
 def turned(app: AppTest, part: str, to: Any) -> AppTest:
@@ -84,7 +86,8 @@ def texts(app: AppTest) -> str:
 
 
 def calm(app: AppTest) -> AppTest:
-    """The page, which must not have raised anything nor shown an error."""
+    """The page, which must not have raised anything nor shown an error; all is recorded."""
+    kept.settle()
     assert not app.exception, app.exception
     assert not app.error, [e.value for e in app.error]
     return app
