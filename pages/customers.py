@@ -186,6 +186,7 @@ def reasons(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
 
 def ledger(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """What adds to the score."""
+    st.subheader("What adds to the score", anchor=False)
     frame.chart(
         evidence.ledger(found.ledger),
         evidence.describe_ledger(found.ledger),
@@ -198,13 +199,13 @@ def ledger(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     )
 
 
-PARTS = {
-    "What adds to the score": ledger,
-    "What would change it": why.change,
-    "Where the network looks": looking.draw,
+PARTS = {  # short, so that all are seen on a tablet
+    "Score": ledger,
+    "What changes it": why.change,
+    "Attention": looking.draw,
     "Neighbours": near.draw,
     "Brief": why.brief,
-    "Why not another?": why.why_not,
+    "Why not?": why.why_not,
 }
 
 

@@ -14,6 +14,7 @@ WAYS = {"events": "Latest events", "product": "All, by product", "month": "All, 
 
 def draw(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """A map of attention, its sentence and the events that were read."""
+    st.subheader("Where the network looks", anchor=False)
     if found.events.empty:
         st.markdown("There are no events to look at; only the profile was read.")
         return
@@ -56,7 +57,7 @@ def draw(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     st.caption(
         "Attention shows where the network looks, not what decides. The effect of an event is "
         "measured: the model is asked again without it. Whether attention shows what decides here "
-        "is tested under *What would change it*."
+        "is tested under *What changes it*."
     )
     with st.expander("Events that were read, with their effect", icon=":material/list:"):
         frame.show(evidence.events_table(found.events), "events", "Events read, with effect")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from dataclasses import dataclass, field
 from threading import Lock
@@ -11,6 +12,8 @@ import streamlit as st
 
 from finrec import pipeline
 from finrec.pipeline import CustomerView, Explanation, Recommender, explaining
+
+atexit.register(gc.unfreeze)  # what is frozen below is taken down like all else
 
 
 @dataclass(frozen=True)

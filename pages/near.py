@@ -17,6 +17,7 @@ def draw(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
 
 def neighbours(run: Run, found: Explanation) -> None:
     """Neighbours in the graph; products that are picked are expanded by their own neighbours."""
+    st.subheader("Neighbours in the graph", anchor=False)
     if found.edges.empty:
         st.markdown(evidence.describe_neighbourhood(found.nodes, found.edges))
         return

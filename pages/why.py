@@ -100,7 +100,8 @@ def second(told: Opinion, found: Explanation) -> None:
 
 
 def brief(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
-    """The brief for a conversation, to read, print and save."""
+    """The brief, to read, print and save."""
+    st.subheader("Brief for a conversation", anchor=False)
     safe = st.toggle(
         "To hand to the customer",
         key="safe brief",
@@ -137,6 +138,7 @@ def save(label: str, data: bytes, name: str, mime: str, icon: str) -> None:
 
 def why_not(run: Run, snapshot: Snapshot, explained: Explanation, k: int) -> None:
     """Why a product that is looked for is not offered."""
+    st.subheader("Why not another product?", anchor=False)
     held = memory.loaded(run.id)
     products = held.recommender.catalogue.table
     left, right = st.columns(2)

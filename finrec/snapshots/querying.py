@@ -6,6 +6,7 @@ files and no rows: what is deleted from disk is gone for them, too.
 
 from __future__ import annotations
 
+import atexit
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 KEPT = 4  # snapshots whose database stays open
 _open: OrderedDict[tuple[Path, tuple[str, ...]], duckdb.DuckDBPyConnection] = OrderedDict()
 _lock = Lock()
+atexit.register(_open.clear)  # DuckDB complains of databases that outlive it
 
 
 def connect(*readable: Path) -> duckdb.DuckDBPyConnection:

@@ -67,7 +67,7 @@ def test_why_shows_the_reasons_of_the_product_asked_for(screen: Screen, trained:
     assert f"Why {formats.markdown(third['name'])} for customer 013" in headings
     for sentence in expected.sentences:
         assert formats.markdown(sentence) in texts(app)
-    app = turned(app, "reasons part", "Where the network looks")
+    app = turned(app, "reasons part", "Attention")
     assert app.selectbox(key="attention").options == list(expected.attention)
 
 
@@ -75,7 +75,7 @@ def test_customer_without_events_is_served(screen: Screen, trained: list[Any]) -
     app = screen("customers")
     app = calm(app.text_input(key="search").set_value("007").run())
     assert "No events are known of this customer" in texts(app)
-    app = turned(app, "reasons part", "Where the network looks")
+    app = turned(app, "reasons part", "Attention")
     assert "There are no events to look at" in texts(app)
     assert sum(m.value.startswith("**1.") for m in app.markdown) == 1
 

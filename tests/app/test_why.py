@@ -23,7 +23,7 @@ def said(app: AppTest) -> str:
 def test_the_counterfactual_and_the_badge_are_those_of_the_core(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = turned(screen("customers"), "reasons part", "What would change it")
+    app = turned(screen("customers"), "reasons part", "What changes it")
     text = said(app)
     customer = str(app.session_state["customer"])
     product, k = str(app.session_state["product"]), int(app.session_state["how many"])
@@ -47,7 +47,7 @@ def test_a_brief_can_be_handed_over(screen: Screen, trained: list[Any]) -> None:
 def test_why_not_tells_score_held_eligibility_and_suitability_apart(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = turned(screen("customers"), "reasons part", "Why not another?")
+    app = turned(screen("customers"), "reasons part", "Why not?")
     customer = str(app.session_state["customer"])
     recommender = pipeline.load(trained[-1].id)
     held = str(recommender.catalogue.ids[recommender.cohort([customer]).products[0]])

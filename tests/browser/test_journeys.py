@@ -53,8 +53,11 @@ def test_from_the_demo_to_a_recommendation_and_its_reasons(
     expect(named).to_be_visible()  # the chart has a text alternative
     assert "C00047" not in page.url, "an address never names a customer"
     assert re.search(r"\?data=demo%40\w+&model=demo-", page.url)
-    expect(page.get_by_role("figure", name=re.compile("looks most at"))).to_be_visible()
-    expect(page.get_by_role("figure", name=re.compile("linked to the offer"))).to_be_visible()
+    for tab, said in (("Attention", "looks most at"), ("Neighbours", "linked to the offer")):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.get_by_role("figure", name=re.compile(said))).to_be_visible()
+        settle(page)
+    expect(asked).to_be_visible()  # another part is open, of the same product
     picture(page, screenshots, "journey-reasons")
 
 
