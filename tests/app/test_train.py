@@ -68,7 +68,7 @@ def test_wrong_setting_is_said_at_it_and_nothing_starts(
 def test_device_tells_its_memory(screen: Screen, trained: list[Any]) -> None:
     app = calm(screen("train"))
     assert any(o.startswith("auto (") for o in app.selectbox(key="device").options)
-    assert "of its memory are free" in texts(app)
+    assert "of its memory is free" in texts(app)
 
 
 def test_running_one_is_paused_and_waiting_ones_have_a_place(
