@@ -10,19 +10,34 @@ import pytest
 
 from finrec import pipeline, presets, schema, snapshots
 from finrec.pipeline import products
+from finrec.scorer import Cohort
 from finrec.serving import cold
 from finrec.training import calibrate
 
 TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
 
 
+def _tiny(dataset: schema.Dataset, parts: str, epochs: int) -> Any:
+    """A tiny model of these parts, trained and loaded."""
+    snapshot = snapshots.write(dataset, {"source": "tests", "files": []})
+    course = {"epochs": epochs, "batch": 32}
+    told = presets.settings(snapshot.info, snapshot.ref, "quick", parts, 0, "cpu", TINY, course)
+    return pipeline.load(pipeline.train(told).id)
+
+
+def _twice(recommender: Any, people: Cohort) -> np.ndarray:
+    """Probability of P12 for each customer, were it in the catalogue once more and on offer."""
+    scores, may = recommender.scorer.score(people), recommender.offerable(people)
+    widened = np.concatenate([scores, scores[:, [11]]], axis=1)
+    allowed = np.concatenate([may, np.ones((len(people), 1), dtype=bool)], axis=1)
+    temperature = recommender.run.provenance["temperature"]
+    return np.asarray(calibrate.probabilities(widened, allowed, temperature)[:, -1])
+
+
 @pytest.fixture(scope="module")
 def reading(shared_home: Path, small_dataset: schema.Dataset) -> Any:
-    """A tiny model with texts and graph."""
-    snapshot = snapshots.write(small_dataset, {"source": "tests", "files": []})
-    course = {"epochs": 1, "batch": 32}
-    told = presets.settings(snapshot.info, snapshot.ref, "quick", "+tl+gnn", 0, "cpu", TINY, course)
-    return pipeline.load(pipeline.train(told).id)
+    """With texts and graph."""
+    return _tiny(small_dataset, "+tl+gnn", 1)
 
 
 def test_imagined_product_is_lent_what_its_twin_in_the_catalogue_is(reading: Any) -> None:
@@ -33,23 +48,14 @@ def test_imagined_product_is_lent_what_its_twin_in_the_catalogue_is(reading: Any
     people = reading.cohort(products.asked(reading))
     given = {"type": twin["type"], "rate": float(twin["rate"])}
     found = cold.imagine(reading, people, str(twin["name"]), str(twin["description"]), given)
-    scores = reading.scorer.score(people)
-    may = reading.offerable(people)
-    widened = np.concatenate([scores, scores[:, [11]]], axis=1)
-    allowed = np.concatenate([may, np.ones((len(people), 1), dtype=bool)], axis=1)
-    temperature = reading.run.provenance["temperature"]
-    expected = calibrate.probabilities(widened, allowed, temperature)[:, -1]
     by_customer = found.customers.set_index("customer_id").loc[list(people.ids)]
-    np.testing.assert_allclose(by_customer["probability"], expected, rtol=1e-3)
+    np.testing.assert_allclose(by_customer["probability"], _twice(reading, people), rtol=1e-3)
 
 
 @pytest.fixture(scope="module")
 def recommender(shared_home: Path, small_dataset: schema.Dataset) -> Any:
-    """A tiny model without texts, with attributes and graph."""
-    snapshot = snapshots.write(small_dataset, {"source": "tests", "files": []})
-    course = {"epochs": 2, "batch": 32}
-    told = presets.settings(snapshot.info, snapshot.ref, "quick", "+gnn", 0, "cpu", TINY, course)
-    return pipeline.load(pipeline.train(told).id)
+    """Without texts, with attributes and graph."""
+    return _tiny(small_dataset, "+gnn", 2)
 
 
 def test_imagined_product_scores_as_its_twin_that_nobody_bought(recommender: Any) -> None:
@@ -58,14 +64,9 @@ def test_imagined_product_scores_as_its_twin_that_nobody_bought(recommender: Any
     people = recommender.cohort(products.asked(recommender))
     given = {"type": twin["type"], "rate": float(twin["rate"])}
     found = cold.imagine(recommender, people, "twin", "", given)
-    scores = recommender.scorer.score(people)
-    may = recommender.offerable(people)
-    widened = np.concatenate([scores, scores[:, [11]]], axis=1)
-    allowed = np.concatenate([may, np.ones((len(people), 1), dtype=bool)], axis=1)
-    temperature = recommender.run.provenance["temperature"]
-    expected = calibrate.probabilities(widened, allowed, temperature)[:, -1]
     by_customer = found.customers.set_index("customer_id").loc[list(people.ids)]
-    np.testing.assert_allclose(by_customer["probability"], expected, rtol=1e-4)
+    np.testing.assert_allclose(by_customer["probability"], _twice(recommender, people), rtol=1e-4)
+    scores, may = recommender.scorer.score(people), recommender.offerable(people)
     better = ((scores > scores[:, [11]]) & may).sum(1)
     # The twin itself ties; rounding may put it before or after.
     assert np.abs(by_customer["place"].to_numpy() - 1 - better).max() <= 1
