@@ -55,10 +55,15 @@ class Pairs:
 
 
 class _Standardised:
-    """Scores [C, N] less their row's mean, over its standard deviation, where asked for alone."""
+    """Scores [C, N] less their row's mean, over its standard deviation, where asked for alone.
 
-    def __init__(self, scores: np.ndarray) -> None:
-        self.scores = scores
+    Args:
+        scores: float [C, N].
+        who: ids of the rows' customers, [C].
+    """
+
+    def __init__(self, scores: np.ndarray, who: np.ndarray) -> None:
+        self.scores, self.who = scores, who
         self.mean = scores.mean(1, dtype=np.float64)
         square = np.einsum("ij,ij->i", scores, scores, dtype=np.float64) / scores.shape[1]
         self.scale = np.maximum(np.sqrt(np.maximum(square - self.mean**2, 0.0)), 1e-12)
@@ -87,8 +92,7 @@ class Collector:
 
     def add(self, cases: Cases, scores: np.ndarray) -> None:
         """Draw from these cases, scored float [C, N]."""
-        table = _Standardised(scores)
-        self.who = cases.customers.ids
+        table = _Standardised(scores, cases.customers.ids)
         n = scores.shape[1]
         taken = cases.relevance(n) | cases.customers.seen(n)
         free = ~taken if cases.allowed is None else ~taken & cases.allowed
@@ -143,7 +147,7 @@ class Collector:
     def _keep(self, variant: str, table: _Standardised, truth: np.ndarray, row: np.ndarray,
               product: np.ndarray, weight: np.ndarray) -> None:  # fmt: skip
         self.parts[variant].append(
-            (truth, table.at(row, product), self.log_counts[product], weight, self.who[row])
+            (truth, table.at(row, product), self.log_counts[product], weight, table.who[row])
         )
 
     def pairs(self) -> dict[str, Pairs]:

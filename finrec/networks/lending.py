@@ -43,9 +43,6 @@ def lenders(texts: Tensor, known: Tensor, asked: Tensor) -> tuple[Tensor, Tensor
         share = (SHARPNESS * best).softmax(1) * (best[:, :1] > 0)
         places.append(rows[place])
         weights.append(share)
-    if not places:
-        size = min(LENDERS, len(rows))
-        return rows.new_zeros(0, size), texts.new_zeros(0, size)
     return torch.cat(places), torch.cat(weights)
 
 
@@ -60,13 +57,14 @@ class Lending(nn.Module):
     """
 
     new: Tensor
-    lent: Tensor
+    places: Tensor
+    weights: Tensor
 
     def __init__(self, texts: Tensor, known: Tensor) -> None:
         super().__init__()
         new = (~known).nonzero().squeeze(1)
         places, weights = lenders(texts, known, texts[new])
-        some = weights.sum(1) > 0 if len(new) else weights.new_zeros(0, dtype=torch.bool)
+        some = weights.sum(1) > 0
         self.register_buffer("new", new[some], persistent=False)
         self.register_buffer("places", places[some], persistent=False)
         self.register_buffer("weights", weights[some], persistent=False)

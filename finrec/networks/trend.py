@@ -33,8 +33,7 @@ class TrendTower(nn.Module):
     """``sum_f w[g, f] log(N s_f(t))`` over shares s_f of every product before the moment t.
 
     The shares are of windows of time, of customers' first and of their later events; g is how much
-    of a past the customer has. All
-    weights begin at 0: a month may be news or noise.
+    of a past the customer has. All weights begin at 0: a month may be news or noise.
 
     Shapes: moments [S] and events before them [S] -> additions for S rows of N scores.
 

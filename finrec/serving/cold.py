@@ -177,8 +177,7 @@ def _settled(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The vector as it is matched, [1, D], and what its score begins with, [1]."""
     if words is not None and (lent := network.lent(products, described, words)) is not None:
-        vector, prior = lent
-        return vector, prior
+        return lent
     known = network.known if network.known.any() else torch.ones_like(network.known)
     return _with_graph(network, described), network.bias[known].mean()[None]
 
