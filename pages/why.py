@@ -11,17 +11,21 @@ from pages import frame, memory
 
 
 @st.cache_resource(max_entries=200, show_spinner="Checking the evidence …")
-def opinion(run: str, snapshot: str, customer: str, product: str, k: int) -> Opinion:
-    """Badge, counterfactuals and second opinion of an offer; shared, so never to be changed."""
-    found = memory.explanation(run, snapshot, customer, product)
+def opinion(
+    run: str, snapshot: str, customer: str, product: str, k: int, _found: Explanation
+) -> Opinion:
+    """Badge, counterfactuals and second opinion of an offer; shared, so never to be changed.
+
+    ``_found`` is the offer's explanation, which all that is before it decides.
+    """
     held = memory.loaded(run)
     with held.lock:
-        return explaining.second_opinion(held.recommender, customer, product, k, found)
+        return explaining.second_opinion(held.recommender, customer, product, k, _found)
 
 
 def change(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     """What would have to be different, and how far the evidence can be trusted."""
-    told = opinion(run.id, snapshot.ref, found.customer, found.product, k)
+    told = opinion(run.id, snapshot.ref, found.customer, found.product, k, found)
     trusted(told, found)
     second(told, found)
 
