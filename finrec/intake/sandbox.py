@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from finrec.intake.limits import Limits
-from finrec.intake.worker import ANSWER, PROGRESS
 from finrec.schema import DataError
 
+ANSWER, PROGRESS = "answer.json", "progress.json"  # the worker's files
 POLL = 0.05  # seconds
 Progress = Callable[[dict[str, Any]], None]
 
@@ -59,6 +60,8 @@ def run(
     try:
         answer: dict[str, Any] = json.loads((folder / ANSWER).read_text())
     except (OSError, ValueError) as error:
+        if child.returncode == -signal.SIGXCPU:  # its own bound came before the watch's
+            raise _too_slow(limits) from error
         last = (folder / "stderr.txt").read_bytes()[-2000:].decode("utf-8", "replace").split("\n")
         reason = next((line for line in reversed(last) if line.strip()), f"code {child.returncode}")
         raise DataError(
@@ -77,9 +80,7 @@ def _watch(
     while child.poll() is None:
         time.sleep(POLL)
         if time.monotonic() - began > limits.seconds:
-            raise DataError(
-                f"The files took more than {limits.seconds} seconds to read; split them."
-            )
+            raise _too_slow(limits)
         if resident_mib(child.pid) > limits.memory_mib:
             raise DataError(
                 f"The files need more than {limits.memory_mib} MiB of memory to be read; split "
@@ -92,6 +93,10 @@ def _watch(
         if latest != told:
             told = latest
             progress(json.loads(latest))
+
+
+def _too_slow(limits: Limits) -> DataError:
+    return DataError(f"The files took more than {limits.seconds} seconds to read; split them.")
 
 
 def resident_mib(pid: int) -> float:

@@ -20,14 +20,14 @@ from finrec.intake.formats import Format, format_of
 from finrec.intake.limits import MIB, Limits
 from finrec.intake.looks import SAMPLE
 from finrec.intake.mapping import Mapping, Table, checked, fitting, matched
-from finrec.intake.propose import propose, with_formats
+from finrec.intake.proposing import propose, with_formats
 from finrec.intake.receipt import FileReceipt, Receipt, rejects_csv
+from finrec.intake.sandbox import ANSWER, PROGRESS
 from finrec.intake.tables import Raw, read_text
 from finrec.intake.workbooks import read_parquet, read_workbook
 from finrec.schema import DataError
 from finrec.snapshots.quality import quality
 
-ANSWER, PROGRESS = "answer.json", "progress.json"
 MANY_REJECTS = 1_000_000  # kept with their content; the rest is only counted
 
 
@@ -53,7 +53,8 @@ def main(request_file: str) -> None:
 
 def _bound(limits: Limits) -> None:
     """Let the system stop this process when it runs away; the parent watches it, too."""
-    resource.setrlimit(resource.RLIMIT_CPU, (limits.seconds, limits.seconds + 5))
+    most_cpu = limits.seconds * (os.cpu_count() or 1)  # seconds of all its threads together
+    resource.setrlimit(resource.RLIMIT_CPU, (most_cpu, most_cpu + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if hasattr(resource, "RLIMIT_DATA") and sys.platform == "linux":
         most = (limits.memory_mib + 1024) * MIB  # reserved, not only used, memory counts here

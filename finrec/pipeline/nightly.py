@@ -219,7 +219,8 @@ def _scored(
     texts = [CUSTOMER, PRODUCT, NAME, "state", "rules", "no_offer"]
     numbers_ = ["probability", "take_up", "value"]
     return (
-        both.fillna(dict.fromkeys(texts, ""))
+        both.astype(dict.fromkeys(texts, object))  # a column of nothing but gaps is numbers
+        .fillna(dict.fromkeys(texts, ""))
         .astype(
             dict.fromkeys(texts, "str") | dict.fromkeys(numbers_, "float64") | {"rank": "int64"}
         )

@@ -228,6 +228,20 @@ def test_a_dying_worker_is_a_sentence(
         intake.propose(files)
 
 
+def test_the_system_ending_it_for_time_reads_as_taking_too_long(
+    monkeypatch: pytest.MonkeyPatch, files: list[Path]
+) -> None:
+    real = subprocess.Popen
+    ended = "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)"
+
+    def dies(command: list[str], **how: Any) -> Any:
+        return real([command[0], "-c", ended], **how)
+
+    monkeypatch.setattr("finrec.intake.sandbox.subprocess.Popen", dies)
+    with pytest.raises(DataError, match="more than 3600 seconds"):
+        intake.propose(files)
+
+
 def test_a_planted_module_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "csv.py").write_text("raise SystemExit('planted')")
     (tmp_path / "a.csv").write_text("customer_id,product\n1,A\n")
