@@ -16,6 +16,7 @@ from pages import answers, comparing, frame, gains, published, reference, versus
 PROTOCOLS = {"R1": "R1, leave one out", "R2": "R2, by time"}
 VIEWS = {"masked": "What is not held", "unmasked": "Everything"}
 TABLE_METRICS = 6
+SECTIONS = ("Ranking", "Parts", "Yes or no", "Evidence")
 
 
 def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, which: str) -> None:
@@ -33,8 +34,8 @@ def said(runs: Sequence[Run], snapshot: Snapshot, protocol: str, view: str, whic
     st.caption(formats.markdown(outreach.told(block["description"])))
 
 
-def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
-    """Ranking quality by protocol; returns the protocol that is shown."""
+def ranking(runs: Sequence[Run], snapshot: Snapshot) -> None:
+    """Ranking quality by protocol, who gains and loses, and what it costs."""
     st.header("How well held-out products are ranked", anchor=False)
     row = st.container(horizontal=True)
     protocol = row.selectbox(
@@ -72,12 +73,16 @@ def ranking(runs: Sequence[Run], snapshot: Snapshot) -> str:
         gains.draw(snapshot.ref, protocol, sides, metric, which, "models", bar)
     if which == "all" and view == "masked":
         versus.trade_off(scatter.of_runs(measured, protocol, metric), metric, "models")
-    return protocol
+    st.header("Models", anchor=False)
+    frame.show(tables.runs(runs), "compared models", "Models compared")
 
 
-def ablation(runs: Sequence[Run], protocol: str) -> None:
+def ablation(runs: Sequence[Run], snapshot: Snapshot) -> None:
     """What each part of the model adds."""
     st.header("What each part adds", anchor=False)
+    known = comparison.protocols(runs)
+    own = snapshot.info.protocol
+    protocol = own if own in known else known[0]
     presets = list(dict.fromkeys(r.settings.preset for r in runs))
     preset = presets[0]
     if len(presets) > 1:
@@ -129,12 +134,18 @@ def models(snapshot: Snapshot) -> None:
     if not picked:
         st.info("Choose at least one model.")
         return
-    protocol = ranking(picked, snapshot)
-    ablation(picked, protocol)
-    answers.draw(picked)
-    why.model_report(frame.run() or picked[0])
-    st.header("Models", anchor=False)
-    frame.show(tables.runs(picked), "compared models", "Models compared")
+    section = st.segmented_control(
+        "What is compared", SECTIONS, default=SECTIONS[0], key="compare section",
+        label_visibility="collapsed", required=True,
+    )  # fmt: skip
+    if section == "Parts":
+        ablation(picked, snapshot)
+    elif section == "Yes or no":
+        answers.draw(picked)
+    elif section == "Evidence":
+        why.model_report(frame.run() or picked[0])
+    else:
+        ranking(picked, snapshot)
 
 
 def main() -> None:

@@ -141,7 +141,7 @@ def choose() -> None:
         if refs:
             st.selectbox("Data", refs, format_func=titles.__getitem__, key="data")
         if ours:
-            labels = {name: comparison.run_label(r) for name, r in ours.items()}
+            labels = comparison.run_labels(list(ours.values()))
             st.selectbox("Model", list(ours), format_func=labels.__getitem__, key="model")
             st.caption(formats.markdown(session["model"]))
         elif refs:
@@ -256,6 +256,7 @@ def show(table: Any, key: str, alt: str) -> None:
         width="stretch",
         key=key,
         alt=alt,
+        placeholder="–",
         column_config={
             name: config
             for name in map(str, table.columns)

@@ -126,9 +126,8 @@ def test_tuning_keeps_the_best_on_validation_and_compare_uses_it(made, monkeypat
     assert settings == tuning.best(ref, "R2", "markov") and set(settings) == {"weight", "days"}
     (cell,) = compare.plan("small", ["markov"]).cells
     assert cell.settings == settings
-    began = time.monotonic()
+    monkeypatch.setattr(tuning.protocols, "ranking", None)  # nothing is tried
     assert tuning.tune("small", "markov", trials=6) == settings, "all trials are done already"
-    assert time.monotonic() - began < 20
 
 
 def test_the_first_try_of_ours_is_the_preset_itself(home, small_dataset, monkeypatch):

@@ -79,6 +79,20 @@ def run_label(run: RunLike) -> str:
     )
 
 
+def run_labels(runs: Sequence[RunLike]) -> dict[str, str]:
+    """By id, the shortest of a run's words that tell it from the others."""
+    words = {r.id: run_label(r).split(" · ") for r in runs}
+    labels = {name: said[0] for name, said in words.items()}
+    for i in range(1, max(map(len, words.values()), default=1)):
+        alike: dict[str, set[str]] = {}
+        for name, said in words.items():
+            alike.setdefault(labels[name], set()).add(said[i])
+        for name, said in words.items():
+            if len(alike[labels[name]]) > 1:
+                labels[name] += f" · {said[i]}"
+    return labels
+
+
 def protocols(runs: Sequence[RunLike]) -> list[str]:
     """Ranking protocols that these runs were measured by."""
     return sorted({p for r in runs for p, block in r.metrics.items() if "masked" in block})

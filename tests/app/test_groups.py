@@ -11,7 +11,7 @@ from finrec import pipeline, schema, snapshots
 from finrec.evaluation import groups as measure
 from finrec.figures import formats
 from finrec.pipeline import groups
-from tests.app.conftest import Screen, calm, texts, tiny
+from tests.app.conftest import Screen, calm, texts, tiny, turned
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_model_without_metrics_of_each_case_asks_to_train_again(
 
 
 def test_compare_shows_the_three_variants_of_yes_and_no(screen: Screen, grouped: Any) -> None:
-    app = calm(screen("compare"))
+    app = turned(screen("compare"), "compare section", "Yes or no")
     shown = next(d.value for d in app.dataframe if "Answers" in d.value.columns)
     assert len(shown) == 9
     found = grouped.metrics["P"]["variants"]["natural"]

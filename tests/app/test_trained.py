@@ -100,6 +100,7 @@ def test_compare_names_data_protocol_view_and_seeds(screen: Screen, trained: lis
         assert part in said
     app.selectbox(key="view").select("unmasked").run()
     assert any("all products are ranked" in m.value for m in calm(app).markdown)
+    app = turned(app, "compare section", "Parts")
     assert "Not trained yet with this preset: Events + text, Events + text + graph." in texts(app)
 
 

@@ -63,7 +63,7 @@ def test_why_not_tells_score_held_eligibility_and_suitability_apart(
 def test_a_models_faithfulness_is_measured_when_asked_for(
     screen: Screen, trained: list[Any]
 ) -> None:
-    app = screen("compare")
+    app = turned(screen("compare"), "compare section", "Evidence")
     run = str(app.session_state["model"])
     assert explaining.faithful(run) is None and "Not measured yet" in said(app)
     app.button(key=f"faithful {run}").click().run(timeout=120)

@@ -51,6 +51,15 @@ def test_what_can_be_chosen() -> None:
     assert comparison.metric_names(RUNS, "R2") == ["ndcg@5", "hr@5"], "the headline first"
 
 
+def test_a_label_says_no_more_than_tells_runs_apart() -> None:
+    assert comparison.run_labels(RUNS) == {
+        "baseline-0": "Events · seed 0",
+        "baseline-1": "Events · seed 1",
+        "+tl+gnn-0": "Events + text + graph",
+    }
+    assert comparison.run_labels([]) == {}
+
+
 def test_seeds_are_averaged_and_popularity_stands_once() -> None:
     rows = comparison.measured(RUNS, "R2")
     found = comparison.summary(rows[rows["metric"] == "ndcg@5"]).set_index("method")
