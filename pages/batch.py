@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -13,7 +14,7 @@ from finrec.figures import formats
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
 from finrec.schema import FinrecError
-from pages import frame, signing
+from pages import frame, kept
 
 POLL_SECONDS = 2
 MOST_BYTES = 200_000_000  # larger results are fetched from the folder
@@ -136,18 +137,19 @@ def save(batch: verbs.Batch) -> None:
     size = file.stat().st_size
     if size <= MOST_BYTES:
         st.download_button(
-            f"Save {file.suffix.lstrip('.').upper()} ({formats.size(size)})", file.read_bytes,
+            f"Save {file.suffix.lstrip('.').upper()} ({formats.size(size)})",
+            kept.recorded(file.read_bytes, partial(handed, batch)),
             file_name=f"{batch.name}{file.suffix}", mime=MIMES[file.suffix],
-            key=f"save {batch.name}", on_click=handed, args=(batch,), icon=":material/download:",
+            key=f"save {batch.name}", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
     else:
         st.markdown(f"{formats.size(size)}; too large for the browser.", width="content")
     st.markdown(f"On the server: `{file.relative_to(config.home())}`")
 
 
-def handed(batch: verbs.Batch) -> None:
+def handed(batch: verbs.Batch, who: str) -> None:
     """Record that a result left the server."""
-    verbs.record("exported", run=batch.run, who=signing.who(), detail={"batch": batch.name})
+    verbs.record("exported", run=batch.run, who=who, detail={"batch": batch.name})
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -145,9 +146,9 @@ def latest() -> None:
             st.button("Undo", icon=":material/undo:", key="take back", on_click=take_back)
 
 
-def exported(count: int, run: Run, file: str) -> None:
+def exported(count: int, run: Run, file: str, who: str) -> None:
     """Record that a call list left the house."""
-    verbs.record("exported", run=run.id, snapshot=run.settings.snapshot, who=signing.who(),
+    verbs.record("exported", run=run.id, snapshot=run.settings.snapshot, who=who,
                  detail={"calls": count, "file": file})  # fmt: skip
 
 
@@ -188,7 +189,7 @@ def calls(run: Run) -> None:
         frame.show(table, "calls", "Calls worth making today")
     with st.container(horizontal=True):
         kept.files(table, f"calls-{today:%Y-%m-%d}", "save calls", "Save call list",
-                   lambda file: exported(len(table), run, file))  # fmt: skip
+                   partial(exported, len(table), run))  # fmt: skip
         settings.print_button()
     if not managers:
         st.caption(

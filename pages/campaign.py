@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -209,7 +210,7 @@ def listed(plan: verbs.Plan) -> None:
     row = st.container(horizontal=True, vertical_alignment="bottom")
     with row:
         kept.files(table, "campaign", "save campaign list", "Save the list",
-                   lambda file: exported(plan, file))  # fmt: skip
+                   partial(exported, plan))  # fmt: skip
     with st.form("save campaign", border=True):
         left, right = st.columns(2)
         name = left.text_input("Name", key="campaign name", max_chars=80)
@@ -236,9 +237,9 @@ def find_reasons(plan: verbs.Plan) -> None:
     st.session_state["planned reasons"] = found
 
 
-def exported(plan: verbs.Plan, file: str) -> None:
+def exported(plan: verbs.Plan, file: str, who: str) -> None:
     """Record that a campaign's list left the house."""
-    verbs.record("exported", run=plan.run, snapshot=plan.snapshot, who=signing.who(),
+    verbs.record("exported", run=plan.run, snapshot=plan.snapshot, who=who,
                  detail={"campaign offers": len(plan.frame), "file": file})  # fmt: skip
 
 

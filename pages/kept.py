@@ -111,7 +111,26 @@ def names(run: str) -> dict[str, str]:
     return dict(zip(table["product_id"].map(str), table["name"].map(str), strict=True))
 
 
-def files(table: Any, name: str, key: str, label: str, saved: Callable[[str], None]) -> None:
+def recorded(make: Callable[[], bytes], record: Callable[[str], None]) -> Callable[[], bytes]:
+    """The maker of a file that is recorded as it leaves; for a button that runs no script.
+
+    A script that runs while a file is made would take the button away from under it.
+
+    Args:
+        make: the file's content.
+        record: told who saves it; when it fails, nothing leaves.
+    """
+    saver = who()  # the maker runs outside of any session
+
+    def leaves() -> bytes:
+        content = make()
+        record(saver)
+        return content
+
+    return leaves
+
+
+def files(table: Any, name: str, key: str, label: str, saved: Callable[[str, str], None]) -> None:
     """A choice of formats to save a table in; made when asked for.
 
     Args:
@@ -119,18 +138,18 @@ def files(table: Any, name: str, key: str, label: str, saved: Callable[[str], No
         name: of the file, without its ending.
         key: of the widgets.
         label: of the button.
-        saved: told the file's name when it is saved, to record it.
+        saved: told the file's name and who saves it, to record it.
     """
     with st.popover(label, icon=":material/download:"):
         for suffix, (title, mime) in KINDS_OF_FILE.items():
+            file = f"{name}{suffix}"
             st.download_button(
                 title,
-                partial(pipeline.export.to_bytes, table, suffix),
-                file_name=f"{name}{suffix}",
+                recorded(partial(pipeline.export.to_bytes, table, suffix), partial(saved, file)),
+                file_name=file,
                 mime=mime,
                 key=f"{key} {suffix}",
-                on_click=saved,
-                args=(f"{name}{suffix}",),
+                on_click="ignore",
                 width="stretch",
             )
         st.caption("Text that a spreadsheet would run as a formula is made harmless.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from finrec.figures import formats
 from finrec.pipeline import explaining
 from finrec.pipeline import reasons as verbs
-from pages import frame, memory, signing
+from pages import frame, kept, memory
 
 
 def draw(campaign: str, run: str) -> None:
@@ -37,8 +39,11 @@ def draw(campaign: str, run: str) -> None:
         return
     name = f"reasons-{campaign}.csv"
     st.download_button(
-        "Save the reasons of every offer", explaining.codes_file(held.frame, "csv"), name,
-        "text/csv", key="save campaign reasons", icon=":material/download:",
-        on_click=verbs.record, args=(held, name, signing.who()),
+        "Save the reasons of every offer",
+        kept.recorded(
+            partial(explaining.codes_file, held.frame, "csv"), partial(verbs.record, held, name)
+        ),
+        name, "text/csv", key="save campaign reasons", icon=":material/download:",
+        on_click="ignore",
     )  # fmt: skip
     st.caption(formats.markdown(held.sentence))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -43,9 +44,9 @@ def sought() -> dict[str, Any]:
     return {"text": text.strip(), "kinds": tuple(kinds), "since": since}
 
 
-def exported(count: int, file: str) -> None:
+def exported(count: int, file: str, who: str) -> None:
     """Record that records left the house."""
-    outreach.record("exported", who=signing.who(), detail={"records": count, "file": file})
+    outreach.record("exported", who=who, detail={"records": count, "file": file})
 
 
 def found(asked: dict[str, Any]) -> None:
@@ -79,7 +80,7 @@ def found(asked: dict[str, Any]) -> None:
         "records",
         "save records",
         "Save these records",
-        lambda file: exported(len(entries), file),
+        partial(exported, len(entries)),
     )
     rows = picked.selection.rows
     if rows:

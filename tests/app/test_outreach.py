@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from finrec import records
 from finrec.pipeline import outreach
+from finrec.schema import DataError
+from pages import kept
 from tests.app.conftest import Screen, calm, texts, turned
 
 
@@ -164,3 +166,15 @@ def test_accepted_offer_becomes_data_to_learn_from(screen: Screen, fresh: list[A
     assert "**1 accepted offer** can be added" in texts(app)
     app = calm(app.button(key="off-policy").click().run())
     assert "are needed" in texts(app)
+
+
+def test_a_file_is_recorded_before_it_leaves_or_stays() -> None:
+    told: list[str] = []
+    assert kept.recorded(lambda: b"list", told.append)() == b"list"
+    assert told == [""], "nobody is asked to sign in here"
+
+    def full(saver: str) -> None:
+        raise DataError("The disk is full.")
+
+    with pytest.raises(DataError, match="full"):
+        kept.recorded(lambda: b"list", full)()
