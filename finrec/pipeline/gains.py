@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from finrec.figures.reference import label
 from finrec.pipeline.cells import PER_CASE
 from finrec.pipeline.compare import Comparison, titles
 from finrec.schema import CUSTOMER, DataError
-from finrec.split import split
+from finrec.serving import cases
 from finrec.training.runs import Run
 
 NOT_METRICS = ("customer", "warm")
@@ -86,13 +85,6 @@ def of_comparison(made: Comparison, protocol: str) -> list[Side]:
     return [Side(m, label(m, titles()), tuple(files[m])) for m in ours_first]
 
 
-@lru_cache(maxsize=4)
-def _customers(snapshot: str, protocol: str) -> np.ndarray:
-    """Ids of the customers of the test cases by their codes, object [customers]."""
-    ids = split(store.find(snapshot).load(), protocol).test.cases.customers.ids
-    return np.asarray(pd.unique(np.asarray(ids)), dtype=object)
-
-
 def moved(
     snapshot: str, protocol: str, before: Side, after: Side, metric: str, part: str = "all"
 ) -> Moved:
@@ -110,7 +102,7 @@ def moved(
         DataError: when they were not measured on the same cases, or not in this metric.
     """
     (who, warm, old), (other, _, new) = _mean(before, metric), _mean(after, metric)
-    ids = _customers(snapshot, protocol)
+    ids = cases.test_customers(store.find(snapshot), protocol)
     if not np.array_equal(who, other) or int(who.max()) != len(ids) - 1:
         raise DataError(
             f"{before.title} and {after.title} were not measured on the same cases; measure both "

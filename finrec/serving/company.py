@@ -6,13 +6,11 @@ customers that takes half a minute, this a second.
 
 from __future__ import annotations
 
-import pandas as pd
-
 from finrec.features.company import Company
-from finrec.schema import DROPPED, FOLD, HELD, TIME, DataError
+from finrec.schema import FOLD, DataError
 from finrec.scorer import Catalogue
+from finrec.serving import cases
 from finrec.snapshots import Snapshot
-from finrec.split import dates
 
 # All events but those held out, as in finrec.split: the last two of who has three or more; those
 # from the test date on; those of the source's own test fold.
@@ -40,7 +38,7 @@ def company(snapshot: Snapshot, protocol: str | None, catalogue: Catalogue) -> C
     elif FOLD in snapshot.query("SELECT * FROM events LIMIT 0").columns:
         sql = DECLARED
     else:
-        sql, given = BY_TIME, [_test_from(snapshot).to_pydatetime()]
+        sql, given = BY_TIME, [cases.test_from(snapshot).to_pydatetime()]
     ids = snapshot.query("SELECT product_id FROM products ORDER BY product_id")["product_id"]
     counts, places = snapshot.lists(
         "WITH known AS (SELECT product_id, row_number() OVER (ORDER BY product_id) - 1 AS place "
@@ -49,10 +47,3 @@ def company(snapshot: Snapshot, protocol: str | None, catalogue: Catalogue) -> C
         "GROUP BY customer_id", given,
     )  # fmt: skip
     return Company.of_lists(counts, catalogue.index(ids)[places], len(catalogue))
-
-
-def _test_from(snapshot: Snapshot) -> pd.Timestamp:
-    if len(snapshot.info.split) == 2:
-        return pd.Timestamp(snapshot.info.split[1])
-    events = snapshot.query("SELECT time, kind NOT IN (?, ?) AS taken FROM events", [DROPPED, HELD])
-    return dates(snapshot.info, events[TIME], events["taken"].to_numpy())[1]
