@@ -274,8 +274,9 @@ def _column(name: str, values: Any) -> Any:
     if kind.startswith("int"):
         return st.column_config.NumberColumn(format="localized")
     if kind.startswith("float"):
-        coarse = name.endswith((", s", ", MiB"))
-        return st.column_config.NumberColumn(format="%.1f" if coarse else "%.4f")
+        if name.endswith((", s", ", MiB")):
+            return st.column_config.NumberColumn(format="%.1f")
+        return st.column_config.NumberColumn(format="%.2f" if "worth" in name.lower() else "%.4f")
     return None
 
 

@@ -156,7 +156,8 @@ def _events(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Re
         day = f"{row[TIME]:%d %b %Y}"
         out.append(Reason(
             "event",
-            f"Without {row[NAME]} ({day}) the score would fall by {effect:.2f}{more}.",
+            f"{row[NAME]} ({day}) speaks for it: without it the score would fall by "
+            f"{effect:.2f}{more}.",
             f"You have known {row[NAME]} since {day}." if row["kind"] == "held"
             else f"{row[NAME]} was among what you chose ({day}).",
             (f"event/{row['position']}",), effect,
@@ -193,7 +194,10 @@ def _attributes(found: Found, topics: Mapping[str, Sequence[str]] | None) -> lis
         if topic_of(f"{name} {value}", topics):
             continue
         effect = float(row["effect"])
-        text = f"Were {name} ({value}) unknown, the score would fall by {effect:.2f}."
+        text = (
+            f"{name[:1].upper()}{name[1:]} ({value}) speaks for it: were it unknown, the score "
+            f"would fall by {effect:.2f}."
+        )
         safe = f"We took into account: {name} {value}."
         return [Reason("attribute", text, safe, (f"attribute/{row['column']}",), effect)]
     return []

@@ -75,7 +75,7 @@ def listed(plan: pd.DataFrame, currency: str = "") -> pd.DataFrame:
             "Product": plan[NAME].astype("str"),
             "Product id": plan[PRODUCT].astype("str"),
             "Chance": plan["take_up"].astype("float64"),
-            f"Expected worth{unit}": plan["value"].astype("float64").round(4),
+            f"Expected worth{unit}": plan["value"].astype("float64").round(2),
             "Suitability": plan["state"].map(STATE_WORDS),
             "What the policy says": plan["rules"],
         }
