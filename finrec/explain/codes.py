@@ -152,12 +152,11 @@ def _events(found: Found, topics: Mapping[str, Sequence[str]] | None) -> list[Re
             break
         if topic_of(str(row[NAME]), topics):
             continue
-        more = ", more than without any other event" if place == 0 else ""
+        more = ", more than any other event" if place == 0 else ""
         day = f"{row[TIME]:%d %b %Y}"
         out.append(Reason(
             "event",
-            f"{row[NAME]} ({day}) speaks for it: without it the score would fall by "
-            f"{effect:.2f}{more}.",
+            f"{row[NAME]} ({day}) adds {effect:.2f} to the score{more}.",
             f"You have known {row[NAME]} since {day}." if row["kind"] == "held"
             else f"{row[NAME]} was among what you chose ({day}).",
             (f"event/{row['position']}",), effect,
@@ -194,10 +193,7 @@ def _attributes(found: Found, topics: Mapping[str, Sequence[str]] | None) -> lis
         if topic_of(f"{name} {value}", topics):
             continue
         effect = float(row["effect"])
-        text = (
-            f"{name[:1].upper()}{name[1:]} ({value}) speaks for it: were it unknown, the score "
-            f"would fall by {effect:.2f}."
-        )
+        text = f"{name[:1].upper()}{name[1:]} ({value}) adds {effect:.2f} to the score."
         safe = f"We took into account: {name} {value}."
         return [Reason("attribute", text, safe, (f"attribute/{row['column']}",), effect)]
     return []
