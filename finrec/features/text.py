@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -269,6 +270,19 @@ def describe(products: pd.DataFrame) -> list[str]:
         ]
         texts.append(". ".join(p for p in (text, "; ".join(facts)) if p))
     return texts
+
+
+_WORD = re.compile(r"[a-z]{3,}|[^\W\d_a-z]+")  # a code's one or two Latin letters are no word
+
+
+def anonymous(texts: Sequence[str]) -> bool:
+    """Whether each text differs from all others in a number or code alone, like "Insurance 7".
+
+    An encoder would read likeness into numbers that only count. Where several products share a
+    text, the number tells of something.
+    """
+    said = {tuple(_WORD.findall(t.lower())) for t in texts}
+    return len(set(texts)) == len(texts) > 1 and len(said) == 1
 
 
 def _said(value: Any) -> str:

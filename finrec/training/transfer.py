@@ -72,8 +72,9 @@ def masked_events(
     """Learn to fill in hidden events from those before and after; returns the loss of each pass.
 
     The encoder reads without the causal mask here, so layers, product vectors, profile and graph
-    learn from both directions; the decoder and the gates learn later. Only the histories given are
-    read: pass training histories.
+    learn from both directions; the decoder and the gates learn later, and so does how often each
+    product is taken by anybody. A history of one event has nothing to fill it in from and is left
+    out. Only the histories given are read: pass training histories.
 
     Args:
         net: changed in place.
@@ -85,10 +86,12 @@ def masked_events(
     """
     train, model = settings.train, settings.model
     lengths = np.minimum(encoded.customers.lengths, model.length)
-    rows = np.flatnonzero(lengths > 0)
+    rows = np.flatnonzero(lengths > 1)
+    if not len(rows):
+        return []
     device = net.bias.device
     mask = nn.Parameter(torch.zeros(model.width, device=device))
-    learning = [*net.parameters(), mask]
+    learning = [*(p for p in net.parameters() if p is not net.bias), mask]
     optimizer = torch.optim.AdamW(learning, lr=train.rate, weight_decay=train.weight_decay)
     size = course.batch_size(len(rows), train.batch)
     steps = count * math.ceil(len(rows) / size)

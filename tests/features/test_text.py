@@ -182,3 +182,20 @@ def test_packaged_encoder_knows_english(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.delenv("FINREC_TEXT_MODEL", raising=False)
     card, debit, shampoo = text.encode(["credit card", "debit card of a bank", "hair shampoo"])
     assert card @ debit > card @ shampoo + 0.2
+
+
+@pytest.mark.parametrize(
+    ("texts", "nothing"),
+    [
+        (["Insurance 1", "Insurance 2", "insurance 16"], True),
+        (["P001", "X-17", "AB 3"], True),
+        (["", ""], False),
+        (["Group 1", "Group 2", "Group 1"], False),
+        (["Fund 1", "Loan 1"], False),
+        (["存款", "贷款"], False),
+        (["Счёт 1", "Вклад 1"], False),
+        (["Pension"], False),
+    ],
+)
+def test_names_that_are_numbers_say_nothing(texts: list[str], nothing: bool) -> None:
+    assert text.anonymous(texts) is nothing
