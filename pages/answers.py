@@ -23,9 +23,8 @@ def draw(runs: Sequence[Run]) -> None:
         )
         return
     row = st.container(horizontal=True)
-    chosen = row.selectbox(
-        "Model", list(known), format_func=lambda r: comparison.run_label(known[r]), key="answering"
-    )
+    labels = comparison.run_labels(list(known.values()))
+    chosen = row.selectbox("Model", list(known), format_func=labels.__getitem__, key="answering")
     block = known[chosen].metrics["P"]
     st.markdown(
         "What a customer took is told from other products in three ways, which must not be mixed "

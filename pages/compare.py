@@ -126,7 +126,7 @@ def models(snapshot: Snapshot) -> None:
     if not runs:
         frame.empty("No model is trained on this data yet.", "pages/train.py", "Train a model")
         return
-    labels = {r.id: comparison.run_label(r) for r in runs}
+    labels = comparison.run_labels(runs)
     chosen = st.multiselect(
         "Models", list(labels), default=list(labels), format_func=labels.__getitem__, key="compared"
     )
