@@ -136,9 +136,7 @@ class TrainSettings(Frozen):
     weight_decay: float = Field(0.01, ge=0, le=10, description="AdamW's decay")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of steps with a rising rate")
     patience: int = Field(4, ge=1, le=1000, description="epochs without a gain before stopping")
-    smoothing: float | None = Field(
-        None, ge=0, lt=1, description="label smoothing; None: some where matched by cosine"
-    )
+    smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing")
     half_life_days: float | None = Field(
         None, gt=0, description="an event this old counts half; None: all count the same"
     )

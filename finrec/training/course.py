@@ -13,7 +13,6 @@ from finrec.config import RunSettings
 
 FEWEST_STEPS = 20  # of an epoch
 AVERAGED = 0.5  # epochs that weights are averaged over where data are split by time
-COSINE_SMOOTHING = 0.1  # of labels, where products are many and matched by cosine
 LEAST_BATCH = 8
 
 
@@ -27,18 +26,6 @@ def average(settings: RunSettings) -> float:
     if told is not None:
         return told
     return AVERAGED if settings.protocol == "R2" else 0.0
-
-
-def smoothing(settings: RunSettings, cosine: bool) -> float:
-    """Label smoothing: as told, else some where products are matched by cosine.
-
-    Measured on validation of Amazon Beauty: .0727 without in six epochs, .0737 with it; .0750 in
-    eight, where more epochs without it were no gain. The focal loss excludes it.
-    """
-    told = settings.train.smoothing
-    if told is not None:
-        return told
-    return COSINE_SMOOTHING if cosine and not settings.train.focal else 0.0
 
 
 def batch_size(customers: int, most: int) -> int:

@@ -13,7 +13,7 @@ from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
 from finrec.networks.timing import waits
 from finrec.scorer import TAKEN, Cohort
-from finrec.training import balance, course
+from finrec.training import balance
 from finrec.training.assemble import Inputs, hidden_edges
 from finrec.training.losses import sampled_softmax, softmax_of_scores, softmax_over_catalogue
 
@@ -35,7 +35,6 @@ class Objective:
     ) -> None:
         self.net, self.given, self.histories, self.settings = net, given, histories, settings
         self.device = net.bias.device
-        self.smoothing = course.smoothing(settings, net.sharpness is not None)
         self.encoded = sequences.encode(histories, given.customers)
         self.lengths = np.minimum(histories.lengths, settings.model.length)
         n_products = len(given.catalogue)
@@ -77,7 +76,7 @@ class Objective:
                 added = (added[0], self.place[added[1]], added[2])
             if common is not None:
                 common = replace(common, values=common.values[:, self.net.known])
-        how = (weights, self.smoothing, train.focal, added, common)
+        how = (weights, train.smoothing, train.focal, added, common)
         if self.net.matching is not None:
             scores = self.net.match(states, table, bias)
             return softmax_of_scores(scores, targets, *how) + second

@@ -7,15 +7,7 @@ import pytest
 from finrec import presets
 from finrec.split import split
 from finrec.training import assemble, fit
-from finrec.training.course import (
-    AVERAGED,
-    COSINE_SMOOTHING,
-    FEWEST_STEPS,
-    average,
-    batch_size,
-    passes,
-    smoothing,
-)
+from finrec.training.course import AVERAGED, FEWEST_STEPS, average, batch_size, passes
 
 
 @pytest.mark.parametrize(
@@ -53,15 +45,6 @@ def test_weights_are_averaged_where_data_are_split_by_time_unless_told(small_dat
     assert average(told()) == AVERAGED and average(told(average=0.0)) == 0.0
     assert average(told().model_copy(update={"protocol": "R1"})) == 0.0
     assert average(told(average=2.0).model_copy(update={"protocol": "R1"})) == 2.0
-
-
-def test_labels_are_smoothed_where_matched_by_cosine_unless_told(small_dataset) -> None:
-    def told(**train):
-        return presets.settings(small_dataset.info, "x@0", "quick", "baseline", train=train)
-
-    assert smoothing(told(), cosine=True) == COSINE_SMOOTHING
-    assert smoothing(told(), cosine=False) == smoothing(told(focal=2.0), cosine=True) == 0.0
-    assert smoothing(told(smoothing=0.3), cosine=False) == 0.3
 
 
 def test_with_a_fixed_number_of_epochs_the_rate_falls_to_its_end_within_them(small_dataset) -> None:
