@@ -89,10 +89,10 @@ def finetune(
         "label": label,
         "test": sources([test]) if test else None,
     }
-    job = TextJob(out, "finetune", settings, inputs, progress)
     known, valid, held = _folds(
         corpus.labelled(train, columns, label), columns, label, test, settings
-    )
+    )  # before the job: what can't be read leaves none behind
+    job = TextJob(out, "finetune", settings, inputs, progress)
     encoder, words = encoders.load(folder, settings.dropout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

@@ -81,8 +81,8 @@ def general(
 
     Perplexity counts this tokenizer's words: compare it only with encoders that share it.
     """
+    known, valid, test = _split(corpus.read(text), settings)  # what can't be read leaves no job
     job = TextJob(out, "general", settings, {"text": sources(text)}, progress)
-    known, valid, test = _split(corpus.read(text), settings)
     saved = job.work / "tokenizer.json"
     if not saved.exists():
         corpus.train_tokenizer(known, settings.words).save(str(saved))
@@ -127,9 +127,9 @@ def adapt(
         "also": sources(also),
         "columns": columns,
     }
-    job = TextJob(out, "adapt", settings, inputs, progress)
     encoder, words = encoders.load(folder)
-    parts = _split(corpus.read(text, columns), settings)
+    parts = _split(corpus.read(text, columns), settings)  # what can't be read leaves no job
+    job = TextJob(out, "adapt", settings, inputs, progress)
     known = parts[0] + _apart(corpus.read(also) if also else [], parts[1] + parts[2])
     cut = [corpus.windows(words, p, settings.longest) for p in (known, parts[1], parts[2])]
     before = {

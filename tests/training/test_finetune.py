@@ -122,3 +122,12 @@ def test_bad_tables_are_named(tmp_path: Path, encoder: Path) -> None:
         corpus.labelled(tmp_path / "b.parquet", ["text"], "label")
     with pytest.raises(CheckpointError, match="no classifier"):
         finetune.classify(encoder, ["a"])
+
+
+def test_a_mistake_leaves_no_unfinished_job_behind(tmp_path: Path, encoder: Path) -> None:
+    train = write_table(tmp_path / "train.parquet", 40, 0, 2)
+    renamed = tmp_path / "renamed.parquet"
+    pd.read_parquet(train).rename(columns={"label": "intent"}).to_parquet(renamed)
+    with pytest.raises(DataError, match="lacks the column"):
+        run(tmp_path / "out", encoder, renamed, train)
+    assert not (tmp_path / "jobs").exists()
