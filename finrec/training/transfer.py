@@ -71,10 +71,11 @@ def masked_events(
 ) -> list[float]:
     """Learn to fill in hidden events from those before and after; returns the loss of each pass.
 
-    The encoder reads without the causal mask here, so layers, product vectors, profile and graph
-    learn from both directions; the decoder and the gates learn later, and so does how often each
-    product is taken by anybody. A history of one event has nothing to fill it in from and is left
-    out. Only the histories given are read: pass training histories.
+    The encoder reads without the causal mask here, so that it learns from both directions. What is
+    kept are the layers that belong to no product, as from another run; product vectors, profile
+    and graph learn along and then begin anew, for what fills a gap is not what comes next. A
+    history of one event has nothing to fill it in from and is left out. Only the histories given
+    are read: pass training histories.
 
     Args:
         net: changed in place.
@@ -97,6 +98,7 @@ def masked_events(
     steps = count * math.ceil(len(rows) / size)
     step = 0
     curve: list[float] = []
+    own = {k: v.clone() for k, v in net.state_dict().items() if not k.startswith(SHARED)}
     net.train()
     for number in range(count):
         rng = np.random.default_rng([train.seed, 7919, number])
@@ -117,6 +119,7 @@ def masked_events(
             step += 1
             progress(step / steps)
         curve.append(total / len(batches))
+    net.load_state_dict(own, strict=False)
     return curve
 
 

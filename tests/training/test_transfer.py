@@ -7,6 +7,7 @@ import torch
 from finrec import presets
 from finrec.features import sequences
 from finrec.schema import CheckpointError
+from finrec.scorer import cohort
 from finrec.split import split
 from finrec.training import assemble, fit, runs, transfer
 
@@ -58,6 +59,23 @@ def test_loss_of_hidden_events_falls_and_is_repeatable(small_dataset):
         net = assemble.network(given, settings)
         curves.append(transfer.masked_events(net, encoded, settings, 12))
     assert curves[0] == curves[1] and curves[0][-1] < 0.99 * curves[0][0]
+
+
+def test_layers_are_kept_and_what_belongs_to_a_product_begins_anew(small_dataset):
+    settings, given, histories = made(small_dataset)
+    net = assemble.network(given, settings)
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    encoded = sequences.encode(histories, given.customers)
+    transfer.masked_events(net, encoded, settings, 1)
+    changed = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed and all(k.startswith(transfer.SHARED) for k in changed)
+    part = split(small_dataset)
+    first = part.valid.train.drop_duplicates("customer_id")
+    alone = cohort(histories.ids, first, part.customers, part.catalogue, part.valid.until)
+    assert set(alone.lengths) == {1}
+    kept = {k: v.clone() for k, v in net.state_dict().items()}
+    assert transfer.masked_events(net, sequences.encode(alone, given.customers), settings, 1) == []
+    assert all(torch.equal(v, kept[k]) for k, v in net.state_dict().items())
 
 
 def test_without_texts_tl_means_behaviour(small_dataset):
