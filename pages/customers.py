@@ -20,8 +20,9 @@ def find(snapshot: Snapshot) -> str | None:
     """The customer that is looked for."""
     left, right = st.columns(2)
     text = left.text_input(
-        "Customer id begins with", key="search", placeholder="All customers", max_chars=100
-    )
+        "Customer id begins with", key="search", placeholder="All customers", max_chars=100,
+        persist_state="session",
+    )  # fmt: skip
     only, between = narrowed(snapshot)
     found = memory.search(snapshot.ref, text.strip(), only, between)
     ids, labels = tables.found_customers(found)
@@ -38,6 +39,7 @@ def find(snapshot: Snapshot) -> str | None:
             ids,
             format_func=labels.__getitem__,
             key="customer",
+            persist_state="session",
             help="The first 50 that fit; type more of the id to see others.",
         )
     )

@@ -105,6 +105,7 @@ def existing(snapshot: Snapshot, run: Run | None) -> None:
         st.session_state["looked at"] = ids[0]
     product = st.selectbox(
         "Product", ids, format_func=lambda i: f"{names[i]} ({i})", key="looked at",
+        persist_state="session",
         help="Those that most customers have come first; type to search.",
     )  # fmt: skip
     view = known(snapshot.ref, product)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from finrec import records
+from finrec import pipeline, records
 from finrec.pipeline import outreach
 from finrec.schema import DataError
-from pages import kept
+from pages import kept, memory
 from tests.app.conftest import Screen, calm, texts, turned
 
 
@@ -178,3 +178,19 @@ def test_a_file_is_recorded_before_it_leaves_or_stays() -> None:
 
     with pytest.raises(DataError, match="full"):
         kept.recorded(lambda: b"list", full)()
+
+
+def test_one_model_is_in_memory_for_everybody(screen: Screen, trained: list[Any]) -> None:
+    memory.loaded.clear()
+    read = []
+    original = pipeline.load
+
+    def load(run: str) -> Any:
+        read.append(run)
+        return original(run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "load", load)
+        for _ in range(2):  # two sessions
+            calm(screen("customers"))
+    assert len(read) == 1
