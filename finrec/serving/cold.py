@@ -61,9 +61,10 @@ def attributes(recommender: Recommender) -> dict[str, tuple[str, ...] | tuple[fl
 
 
 def reads_text(recommender: Recommender) -> bool:
-    """Whether the network reads products' texts with an encoder that is still at hand."""
-    told = recommender.run.settings.model
-    return recommender.scorer.network.text is not None and not told.text_layers
+    """Whether the network learned to read products' texts, with an encoder still at hand."""
+    texts, told = recommender.scorer.given.texts, recommender.run.settings.model
+    learned = texts is not None and bool(texts.any())  # not from names that only count
+    return learned and recommender.scorer.network.text is not None and not told.text_layers
 
 
 def imagine(
@@ -150,7 +151,7 @@ def _vector(
     if not read:
         why = (
             "learned its text encoder along, which is not kept"
-            if network.text is not None
+            if recommender.run.settings.model.text_layers
             else "was trained without the products' texts"
         )
         raise DataError(

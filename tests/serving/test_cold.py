@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from finrec import pipeline, presets, schema, snapshots
 from finrec.pipeline import products
 from finrec.scorer import Cohort
 from finrec.serving import cold
-from finrec.training import calibrate
+from finrec.training import calibrate, transfer
 
 TINY = {"width": 16, "layers": 1, "heads": 2, "length": 10}
 
@@ -121,3 +122,17 @@ def test_best_customers_may_be_offered_the_product(recommender: Any) -> None:
     lean = products.leaning(recommender, imagined, "occupation")
     weighted = (lean["times"] * lean["customers"]).sum() / lean["customers"].sum()
     assert weighted == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_name_is_not_read_by_who_learned_from_names_that_only_count(
+    shared_home: Path, small_dataset: schema.Dataset
+) -> None:
+    counted = [f"Product {i}" for i in range(len(small_dataset.products))]
+    bare = small_dataset.products[["product_id"]].assign(name=counted, description="")
+    named = dataclasses.replace(small_dataset, products=bare)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "PLAIN_PASSES", 1)
+        model = _tiny(named, "+tl", 1)
+    assert not cold.reads_text(model)
+    with pytest.raises(schema.DataError, match="without the products' texts"):
+        cold.imagine(model, model.cohort(products.asked(model)), "Gold card", "A card of gold.")
