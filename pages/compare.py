@@ -134,9 +134,9 @@ def models(snapshot: Snapshot) -> None:
     if not picked:
         st.info("Choose at least one model.")
         return
-    section = st.segmented_control(
-        "What is compared", SECTIONS, default=SECTIONS[0], key="compare section",
-        label_visibility="collapsed", required=True,
+    section = st.radio(
+        "What is compared", SECTIONS, key="compare section", horizontal=True,
+        label_visibility="collapsed",
     )  # fmt: skip
     if section == "Parts":
         ablation(picked, snapshot)

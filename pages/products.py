@@ -246,9 +246,9 @@ def main() -> None:
     if snapshot is None:
         frame.empty("No data are loaded yet.", "pages/overview.py", "Start on the Overview")
         return
-    what = st.segmented_control(
-        "Product", ["Products that exist", "A new product"], default="Products that exist",
-        key="what product", label_visibility="collapsed",
+    what = st.radio(
+        "Product", ["Products that exist", "A new product"], key="what product", horizontal=True,
+        label_visibility="collapsed",
     )  # fmt: skip
     if what == "A new product":
         to_come(snapshot, run)

@@ -85,6 +85,11 @@ def of_comparison(made: Comparison, protocol: str) -> list[Side]:
     return [Side(m, label(m, titles()), tuple(files[m])) for m in ours_first]
 
 
+def _customers(snapshot: str, protocol: str) -> np.ndarray:
+    """Ids of the customers of the test cases by their codes, object [customers]."""
+    return cases.test_customers(store.find(snapshot), protocol)
+
+
 def moved(
     snapshot: str, protocol: str, before: Side, after: Side, metric: str, part: str = "all"
 ) -> Moved:
@@ -102,7 +107,7 @@ def moved(
         DataError: when they were not measured on the same cases, or not in this metric.
     """
     (who, warm, old), (other, _, new) = _mean(before, metric), _mean(after, metric)
-    ids = cases.test_customers(store.find(snapshot), protocol)
+    ids = _customers(snapshot, protocol)
     if not np.array_equal(who, other) or int(who.max()) != len(ids) - 1:
         raise DataError(
             f"{before.title} and {after.title} were not measured on the same cases; measure both "

@@ -14,8 +14,8 @@ from tests.browser.conftest import App, settle
 from tests.browser.pictures import Goto, picture
 
 PAGES = (
-    "", "book", "customers", "campaign", "data", "upload", "train", "compare", "batch", "groups",
-    "policy", "records", "help",
+    "", "book", "customers", "products", "campaign", "data", "upload", "train", "compare", "batch",
+    "groups", "policy", "records", "help",
 )  # fmt: skip
 TITLES = {"": "Overview", "book": "My book"}
 # Streamlit's own sidebar puts the groups of pages between a list and its items.

@@ -180,7 +180,6 @@ MAY_READ_TEST = {
     "evaluation/asof.py": "months of a backtest, each its own test; nothing is chosen there",
     "pipeline/cells.py": "customers only, to time the scoring",
     "pipeline/groups.py": "customers only, to tell the groups of what was measured",
-    "pipeline/gains.py": "customers only, to name who gained and who lost",
     "pipeline/cold.py": "an experiment of its own, whose settings are chosen on validation",
 }
 
