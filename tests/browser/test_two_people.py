@@ -50,12 +50,13 @@ def test_one_trains_while_the_other_browses(
         expect(analyst.get_by_text(re.compile(r"Learning, pass \d+"))).to_be_visible(timeout=LONG)
 
         open_(manager, "My book")  # the training is seen, and in nobody's way
-        expect(manager.get_by_text(re.compile(r"\d+ calls? of 10,000 customers"))).to_be_visible()
+        calls = manager.get_by_text(re.compile(r"\d+ calls? of 10,000 customers"))
+        expect(calls).to_be_visible(timeout=LONG)
         expect(
             manager.get_by_role("link", name=re.compile("1 training is running"))
         ).to_be_visible()
         open_(manager, "Customers")
-        expect(manager.get_by_role("heading", name=theirs)).to_be_visible()
+        expect(manager.get_by_role("heading", name=theirs)).to_be_visible(timeout=LONG)
 
         open_(analyst, "Customers")
         expect(analyst.get_by_label("Customer id begins with")).to_have_value("")
