@@ -70,27 +70,33 @@ def view_words(view: str, candidates: bool, repeatable: bool) -> str:
     return VIEW_WORDS["unmasked" if repeatable else view]
 
 
+def _words(run: RunLike) -> tuple[str, ...]:
+    return (
+        PART_WORDS[run.settings.parts],
+        str(run.settings.preset),
+        f"seed {run.settings.train.seed}",
+        formats.moment(run.provenance.get("created")),
+    )
+
+
 def run_label(run: RunLike) -> str:
     """A run in words: parts, preset, seed and when it was made."""
-    made = formats.moment(run.provenance.get("created"))
-    return (
-        f"{PART_WORDS[run.settings.parts]} · {run.settings.preset} · "
-        f"seed {run.settings.train.seed} · {made}"
-    )
+    return " · ".join(_words(run))
 
 
 def run_labels(runs: Sequence[RunLike]) -> dict[str, str]:
     """By id, the shortest of a run's words that tell it from the others."""
-    words = {r.id: run_label(r).split(" · ") for r in runs}
-    labels = {name: said[0] for name, said in words.items()}
-    for i in range(1, max(map(len, words.values()), default=1)):
+    first, *others = zip(*map(_words, runs), strict=True) if runs else [()]
+    labels = list(first)
+    for words in others:
         alike: dict[str, set[str]] = {}
-        for name, said in words.items():
-            alike.setdefault(labels[name], set()).add(said[i])
-        for name, said in words.items():
-            if len(alike[labels[name]]) > 1:
-                labels[name] += f" · {said[i]}"
-    return labels
+        for label, word in zip(labels, words, strict=True):
+            alike.setdefault(label, set()).add(word)
+        labels = [
+            f"{label} · {word}" if len(alike[label]) > 1 else label
+            for label, word in zip(labels, words, strict=True)
+        ]
+    return {r.id: label for r, label in zip(runs, labels, strict=True)}
 
 
 def protocols(runs: Sequence[RunLike]) -> list[str]:

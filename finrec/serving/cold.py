@@ -62,9 +62,9 @@ def attributes(recommender: Recommender) -> dict[str, tuple[str, ...] | tuple[fl
 
 def reads_text(recommender: Recommender) -> bool:
     """Whether the network learned to read products' texts, with an encoder still at hand."""
-    texts, told = recommender.scorer.given.texts, recommender.run.settings.model
+    texts = recommender.scorer.given.texts
     learned = texts is not None and bool(texts.any())  # not from names that only count
-    return learned and recommender.scorer.network.text is not None and not told.text_layers
+    return learned and not recommender.run.settings.model.text_layers
 
 
 def imagine(
