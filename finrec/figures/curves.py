@@ -6,6 +6,7 @@ The log's frame is that of :func:`finrec.training.jobs.read_log`: one row a line
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -102,6 +103,15 @@ def curve(log: pd.DataFrame) -> pd.DataFrame:
     return rows.astype({"epoch": int}).reset_index(drop=True)
 
 
+def _kept(log: pd.DataFrame, judged: pd.DataFrame) -> dict[str, Any]:
+    """The pass that is kept as things stand; the best one in the log of an earlier version."""
+    if "kept" in log.columns:
+        told = log.loc[log["stage"] == "choose", "kept"].dropna()
+        if len(told):
+            return largest(judged[judged["epoch"] == int(told.iloc[-1])], "valid")
+    return largest(judged, "valid")
+
+
 def curve_table(log: pd.DataFrame) -> pd.DataFrame:
     """The finished passes with readable headings."""
     rows = curve(log)
@@ -111,7 +121,7 @@ def curve_table(log: pd.DataFrame) -> pd.DataFrame:
 
 
 def loss(log: pd.DataFrame) -> go.Figure:
-    """Loss and validation value by pass; the best pass is marked."""
+    """Loss and validation value by pass; the pass that is kept is marked."""
     rows = curve(log)
     if rows.empty:
         return empty("The curves begin with the first finished pass.")
@@ -150,15 +160,15 @@ def loss(log: pd.DataFrame) -> go.Figure:
             row=1,
             col=2,
         )
-        best = largest(judged, "valid")
+        kept = _kept(log, judged)
         figure.add_trace(
             go.Scatter(
-                x=[best["epoch"]],
-                y=[float(best["valid"])],
-                name="Best pass, which is kept",
+                x=[kept["epoch"]],
+                y=[float(kept["valid"])],
+                name="The pass that is kept",
                 mode="markers",
                 marker={"color": GREEN, "symbol": "star", "size": 15},
-                hovertemplate="Best: pass %{x}, %{y:.4f}<extra></extra>",
+                hovertemplate="Kept: pass %{x}, %{y:.4f}<extra></extra>",
             ),
             row=1,
             col=2,
@@ -180,10 +190,15 @@ def describe_loss(log: pd.DataFrame) -> str:
     text += f"{first:.3f} to {last:.3f}"
     judged = chosen.dropna(subset=["valid"])
     if len(judged):
-        best = largest(judged, "valid")
+        best, kept = largest(judged, "valid"), _kept(log, judged)
         metric = formats.measure(_last_text(log, "metric") or "value")
         text += (
             f"; the best validation {metric} is {formats.metric(float(best['valid']))}, "
             f"after pass {int(best['epoch'])}"
         )
+        if int(kept["epoch"]) != int(best["epoch"]):
+            text += (
+                f". Pass {int(kept['epoch'])} is kept, whose value averaged with its neighbours' "
+                "is the highest: what one pass has above the next is mostly chance"
+            )
     return text + "."

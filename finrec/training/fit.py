@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
+from finrec.schema import CheckpointError
 from finrec.scorer import Cohort
 from finrec.training import balance, course, transfer
 from finrec.training.assemble import Inputs, network, settled
@@ -28,6 +29,7 @@ from finrec.training.checkpoint import (
     load_weights,
     optimizer_tensors,
 )
+from finrec.training.choosing import Choice
 from finrec.training.fused_scorer import FusedScorer
 from finrec.training.objective import Objective
 from finrec.training.weight_average import WeightAverage
@@ -49,7 +51,7 @@ class Fitted:
     Args:
         scorer: with the weights of the chosen epoch.
         epochs: passes to the chosen epoch.
-        valid: best validation value; NaN when nothing was validated.
+        valid: validation value of the chosen epoch; NaN when nothing was validated.
         seconds: wall-clock to the chosen epoch, without validation.
         targets: events learned from in one epoch.
         curve: one entry an epoch: epoch, loss, valid, seconds.
@@ -87,8 +89,9 @@ def fit(
         given: inputs made from the same training part.
         histories: one a customer.
         settings: shape, rates, seed.
-        validate: score of a scorer on the validation cases, larger is better; the epoch with the
-            best is kept. None: train ``epochs`` passes and keep the last.
+        validate: score of a scorer on the validation cases, larger is better; the epoch that
+            :mod:`choosing <finrec.training.choosing>` takes for the best is kept. None: train
+            ``epochs`` passes and keep the last.
         epochs: with no ``validate``, how many passes; the rate falls to its least within them, so
             that weights come to rest however few passes were chosen.
         checkpoints: where to resume from and save to.
@@ -99,7 +102,8 @@ def fit(
         Cancelled: when ``cancelled()`` said so.
         CheckpointError: when a checkpoint does not fit.
     """
-    loop = _Loop(given, histories, settings, checkpoints, progress, cancelled)
+    choice = Choice(fixed=validate is None)
+    loop = _Loop(given, histories, settings, choice, checkpoints, progress, cancelled)
     return loop.run(validate, epochs)
 
 
@@ -109,12 +113,14 @@ class _Loop:
         given: Inputs,
         histories: Cohort,
         settings: RunSettings,
+        choice: Choice,
         checkpoints: Checkpoints | None,
         progress: Progress,
         cancelled: Callable[[], bool],
     ) -> None:
         self.given, self.histories, self.settings = given, histories, settings
-        self.checkpoints, self.progress, self.cancelled = checkpoints, progress, cancelled
+        self.choice, self.checkpoints = choice, checkpoints
+        self.progress, self.cancelled = progress, cancelled
         self.device = device_of(settings)
         torch.manual_seed(settings.train.seed)
         self.net: FusedRecommender = network(given, settings).to(self.device)
@@ -132,14 +138,11 @@ class _Loop:
             "step": 0,
             "seconds": 0.0,
             "loss_sum": 0.0,
-            "curve": [],
-            "best": None,
         }
         self.most = settings.train.epochs
-        self.best: dict[str, Tensor] = {}
         self.mean = WeightAverage(self.net, course.average(settings) * self.steps_per_epoch)
         self._resume()
-        if not self.best and not self.state["step"]:
+        if not self.state["epoch"] and not self.state["step"]:
             self._transfer()
 
     def _transfer(self) -> None:
@@ -161,29 +164,27 @@ class _Loop:
     def run(self, validate: Callable[[FusedScorer], float] | None, epochs: int | None) -> Fitted:
         train = self.settings.train
         self.most = most = epochs if validate is None and epochs else train.epochs
-        while self.state["epoch"] < most and not self._finished(validate is None):
+        while self.state["epoch"] < most and not self._finished():
             self._epoch(most)
             with self.mean.in_place():
-                value = float("nan") if validate is None else validate(self.scorer)
-                entry = self._note(value, validate is None)
+                entry = self._note(None if validate is None else validate(self.scorer))
             self._end_of_epoch(entry, most)
-        best = self.state["best"]
-        load_weights(self.net, self.best, "the chosen epoch")
+        kept = self.choice.entry
+        load_weights(self.net, self.choice.weights, "the chosen epoch")
         self.objective.settle()
         return Fitted(
             settled(self.scorer),
-            int(best["epoch"]),
-            float(best["valid"]) if best["valid"] is not None else float("nan"),
-            float(best["seconds"]),
+            int(kept["epoch"]),
+            float(kept["valid"]) if kept["valid"] is not None else float("nan"),
+            float(kept["seconds"]),
             self.targets,
-            self.state["curve"],
+            self.choice.curve,
         )
 
-    def _finished(self, fixed: bool) -> bool:
-        best = self.state["best"]
-        if fixed or best is None:
+    def _finished(self) -> bool:
+        if self.choice.fixed or not self.choice.curve:
             return False
-        waited = self.state["epoch"] - best["epoch"]
+        waited = self.state["epoch"] - self.choice.entry["epoch"]
         return (
             waited >= self.settings.train.patience
             or self.state["seconds"] > 60 * self.settings.train.minutes
@@ -259,29 +260,27 @@ class _Loop:
         warm = min(1.0, (step + 1) / max(1.0, train.warmup * total))
         return train.rate * warm * (0.05 + 0.475 * (1 + math.cos(math.pi * min(1.0, step / total))))
 
-    def _note(self, value: float, fixed: bool) -> dict[str, Any]:
-        """Write the pass down, and keep its weights where they are the best so far."""
+    def _note(self, value: float | None) -> dict[str, Any]:
+        """Write the pass down, and keep its weights where it may be the one to be kept."""
         state = self.state
         loss = state["loss_sum"] / self.steps_per_epoch
         state.update(epoch=state["epoch"] + 1, step=0, loss_sum=0.0)
-        valid = None if math.isnan(value) else value
+        valid = None if value is None or math.isnan(value) else value
         entry = {"epoch": state["epoch"], "loss": loss, "valid": valid, "seconds": state["seconds"]}
-        state["curve"].append(entry)
-        if fixed or state["best"] is None or value > state["best"]["valid"]:
-            state["best"] = entry
-            self.best = {k: v.detach().clone() for k, v in self.net.state_dict().items()}
+        self.choice.note(entry, self.net.state_dict())
         return entry
 
     def _end_of_epoch(self, entry: dict[str, Any], most: int) -> None:
         state = self.state
+        judged = [e["valid"] for e in self.choice.curve if e["valid"] is not None]
         self._save()
         self.progress(
             {
                 "event": "epoch",
                 **entry,
                 "epochs": most,
-                "best": state["best"]["valid"],
-                "best_epoch": state["best"]["epoch"],
+                "best": max(judged, default=None),
+                "kept": self.choice.entry["epoch"],
                 "targets_per_second": self.targets * state["epoch"] / max(state["seconds"], 1e-9),
                 "eta_seconds": state["seconds"] / state["epoch"] * (most - state["epoch"]),
             }
@@ -291,22 +290,28 @@ class _Loop:
         if self.checkpoints is None:
             return
         tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"best.{k}": v for k, v in self.choice.best.items()}
+        tensors |= {f"last.{k}": v for k, v in self.choice.last.items()}
         tensors |= {f"mean.{k}": v for k, v in self.mean.tensors.items()}
         tensors |= {f"adam.{k}": v for k, v in optimizer_tensors(self.optimizer).items()}
         tensors["rng.cpu"] = torch.get_rng_state()
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
-        self.checkpoints.save(tensors, self.state)
+        told = {"curve": self.choice.curve, "before": self.choice.before}
+        self.checkpoints.save(tensors, self.state | told)
 
     def _resume(self) -> None:
         loaded = self.checkpoints.load() if self.checkpoints else None
         if loaded is None:
             return
         tensors, self.state = loaded
+        if "before" not in self.state:
+            raise CheckpointError("The checkpoint is of an older finrec; train anew.")
+        curve, before = self.state.pop("curve"), self.state.pop("before")
         groups: dict[str, dict[str, Tensor]] = {
             "net": {},
             "best": {},
+            "last": {},
             "mean": {},
             "adam": {},
             "rng": {},
@@ -315,7 +320,7 @@ class _Loop:
             group, key = name.split(".", 1)
             groups[group][key] = value
         load_weights(self.net, groups["net"], "the checkpoint")
-        self.best = groups["best"]
+        self.choice.resume(curve, before, groups["best"], groups["last"])
         self.mean.tensors = groups["mean"]
         if groups["adam"]:
             load_optimizer(self.optimizer, groups["adam"])

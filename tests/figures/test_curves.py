@@ -75,3 +75,14 @@ def test_curves_hold_each_pass_once_and_mark_the_best() -> None:
     assert "In 3 passes the loss went from 4.000 to 3.600" in said
     assert "best validation NDCG@5 is 0.3100, after pass 2" in said
     assert len(curves.curve_table(log)) == 4
+
+
+def test_the_kept_pass_is_marked_where_the_log_names_it_and_why_it_is_not_the_best() -> None:
+    values = [0.10, 0.31, 0.12, 0.29, 0.30]
+    told = zip(values, [1, 2, 2, 2, 5], strict=True)
+    passes = [done(i, 4.0, v) | {"kept": k} for i, (v, k) in enumerate(told, 1)]
+    log = pd.DataFrame([START, *passes, done(1, 4.1, None, "refit") | {"kept": 1}])
+    star = next(t for t in curves.loss(log).data if t.mode == "markers")
+    assert (list(star.x), list(star.y)) == ([5], [0.30])
+    said = curves.describe_loss(log)
+    assert "is 0.3100, after pass 2. Pass 5 is kept" in said

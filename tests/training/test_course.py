@@ -7,6 +7,7 @@ import pytest
 from finrec import presets
 from finrec.split import split
 from finrec.training import assemble, fit
+from finrec.training.choosing import Choice
 from finrec.training.course import AVERAGED, FEWEST_STEPS, average, batch_size, passes
 
 
@@ -54,7 +55,15 @@ def test_with_a_fixed_number_of_epochs_the_rate_falls_to_its_end_within_them(sma
     given, histories = assemble.inputs(split(small_dataset), "valid", settings)
 
     def last_rate(validate, epochs):
-        loop = fit._Loop(given, histories, settings, None, lambda event: None, lambda: False)
+        loop = fit._Loop(
+            given,
+            histories,
+            settings,
+            Choice(validate is None),
+            None,
+            lambda event: None,
+            lambda: False,
+        )
         loop.run(validate, epochs)
         return loop.optimizer.param_groups[0]["lr"]
 
