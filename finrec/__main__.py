@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from finrec.commands import backtest, compare, data, models, offers, outreach, texts
+from finrec.commands import backtest, compare, data, models, offers, outreach, pairs, texts
 from finrec.schema import FinrecError
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (backtest, compare, data, models, offers, outreach, texts):
+for module in (backtest, compare, pairs, data, models, offers, outreach, texts):
     for command in module.COMMANDS:
         app.command()(command)
 

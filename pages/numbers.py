@@ -89,10 +89,15 @@ NUMBERS: dict[str, tuple[tuple[str, str], ...]] = {
             "Where the figure would lie with other customers of the same kind (bootstrap).",
         ),
         (
-            "p",
-            "How often chance alone would make a difference as large, paired by customer and "
-            "adjusted for the number of comparisons (Holm). Below 0.05 is usually called "
-            "significant.",
+            "p, customers",
+            "How often chance among customers alone would make a difference from `+tl+gnn` as "
+            "large, paired by customer and adjusted for the number of comparisons (Holm). Below "
+            "0.05 is usually called significant. It takes the trained models as they are.",
+        ),
+        (
+            "p, and seeds",
+            "The same where every model is trained anew, too: its spread over seeds counts "
+            "(Welch's t). Empty where a method with chance in it has one seed.",
         ),
         (
             "Who gains and loses",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 CHUNK = 200  # resamples in memory at once, at most
 CELLS = 8_000_000  # customers drawn in memory at once
@@ -106,6 +107,48 @@ def paired(
         signs = rng.integers(0, 2, (count, len(difference)), dtype=np.int8) * 2 - 1
         beyond += int((np.abs(signs @ difference) >= observed).sum())
     return beyond / (resamples + 1)
+
+
+def anew(
+    first: Sequence[float],
+    second: Sequence[float],
+    difference: np.ndarray,
+    customers: np.ndarray,
+) -> float:
+    """Two-sided p that both methods do equally well when trained anew and on other customers.
+
+    :func:`paired` takes the trained models as given; here their spread over seeds counts, too.
+    The mean difference is divided by the root of the sum of three variances of means: of the
+    customers' differences, and of each method's seeds; Student's t with Satterthwaite's degrees of
+    freedom (Welch, 1947). What seeds and customers do together counts in both, so that p is rather
+    too large than too small.
+
+    Args:
+        first: the metric's mean over all cases under each seed of one method.
+        second: the same of the other; one value of a method without chance.
+        difference: of each case, mean over seeds of one less that of the other, float [C].
+        customers: code of each case's customer, int64 [C].
+
+    Returns:
+        NaN where fewer than two customers were measured.
+    """
+    sums, counts = _by_customer(difference, customers)
+    size = len(sums)
+    if size < 2:
+        return float("nan")
+    middle = sums.sum() / counts.sum()
+    residuals = sums - middle * counts  # a ratio's variance, linearised
+    terms = [(size / (size - 1) * float((residuals**2).sum()) / float(counts.sum()) ** 2, size - 1)]
+    terms += [
+        (float(np.var(means, ddof=1)) / len(means), len(means) - 1)
+        for means in (first, second)
+        if len(means) > 1
+    ]
+    variance = sum(v for v, _ in terms)
+    if not variance:
+        return 1.0 if not middle else 0.0
+    freedom = variance**2 / sum(v**2 / n for v, n in terms)
+    return float(2 * student.sf(abs(middle) / np.sqrt(variance), freedom))
 
 
 def holm(p: Mapping[str, float]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from finrec.figures.style import BLUE, FAINT, GREY, empty, styled
 
 COLUMNS = {
     "method": "Method", "seeds": "Seeds", "mean": "Mean", "sd": "SD over seeds", "low": "95 % from",
-    "high": "To", "p": "p against ours", "seconds_train": "Training, s",
+    "high": "To", "p": "p, customers", "p_seeds": "p, and seeds", "seconds_train": "Training, s",
     "seconds_score": "Scoring, s", "parameters": "Parameters", "peak_mib": "Peak memory, MiB",
 }  # fmt: skip
 PAPER = {

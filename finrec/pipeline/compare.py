@@ -17,6 +17,7 @@ import pandas as pd
 from finrec import config
 from finrec import snapshots as store
 from finrec.evaluation import significance
+from finrec.pipeline import differences
 from finrec.pipeline.cells import Cell, in_a_child, measure
 from finrec.pipeline.planning import chosen, grid, titles
 from finrec.schema import DataError
@@ -263,41 +264,32 @@ def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
         part: ``all`` cases or those of ``warm`` customers.
 
     Returns:
-        Columns protocol, method, seeds, mean, sd, low, high, p (Holm-adjusted, paired with
-        ``OURS``; NaN for itself or where it is not measured), seconds_train, seconds_score,
-        parameters; best mean first.
+        Columns protocol, method, seeds, mean, sd, low, high, p and p_seeds (against ``OURS``, over
+        customers, and over customers and seeds, Holm-adjusted: see
+        :mod:`finrec.pipeline.differences`; NaN for itself or where it is not measured),
+        seconds_train, seconds_score, parameters; best mean first.
     """
     rows = []
     for protocol in dict.fromkeys(c.protocol for c in made.cells):
-        cases: dict[str, list[pd.DataFrame]] = {}
+        cells = [c for c in made.done if c.protocol == protocol]
         told: dict[str, list[dict[str, Any]]] = {}
-        for cell in made.done:
-            if cell.protocol != protocol:
-                continue
-            frame = cell.per_case()
-            if part == "warm":
-                frame = frame[frame["warm"]]
-            if metric not in frame:
-                raise DataError(
-                    f"{metric!r} was not measured; there are {', '.join(map(str, frame))}."
-                )
-            cases.setdefault(cell.method, []).append(frame)
+        for cell in cells:
             told.setdefault(cell.method, []).append(cell.result())
-        values = {m: np.mean([f[metric].to_numpy() for f in fs], axis=0) for m, fs in cases.items()}
-        ps: dict[str, float] = {}
-        for method, mean in values.items():
-            if method != OURS and OURS in values:
-                who = cases[method][0]["customer"].to_numpy()
-                ps[method] = significance.paired(values[OURS], mean, who)
-        adjusted = significance.holm(ps)
-        for method, mean in values.items():
-            per_seed = [float(f[metric].mean()) for f in cases[method]]
-            middle, sd = significance.spread(per_seed)
-            interval = significance.bootstrap(mean, cases[method][0]["customer"].to_numpy())
+        found = differences.seen(cells, metric, part)
+        others = {m: s for m, s in found.items() if m != OURS and OURS in found}
+        p = differences.holm(
+            {m: differences.p_customers(found[OURS], s) for m, s in others.items()}
+        )
+        p_seeds = differences.holm(
+            {m: differences.p_seeds(found[OURS], s) for m, s in others.items()}
+        )
+        for method, measured in found.items():
+            middle, sd = significance.spread(measured.seeds)
+            interval = significance.bootstrap(measured.cases, measured.customers)
             rows.append({
-                "protocol": protocol, "method": method, "seeds": len(per_seed), "mean": middle,
-                "sd": sd, "low": interval.low, "high": interval.high,
-                "p": adjusted.get(method, float("nan")),
+                "protocol": protocol, "method": method, "seeds": len(measured.seeds),
+                "mean": middle, "sd": sd, "low": interval.low, "high": interval.high,
+                "p": p.get(method, float("nan")), "p_seeds": p_seeds.get(method, float("nan")),
                 **{k: float(np.mean([t[k] for t in told[method]]))
                    for k in ("seconds_train", "seconds_score", "parameters", "peak_mib")},
             })  # fmt: skip
@@ -307,7 +299,7 @@ def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
 
 def metrics(made: Comparison) -> list[str]:
     """Metrics of each case that were measured, the headline first."""
-    names = [str(c) for c in made.done[0].per_case() if c not in ("customer", "warm")]
+    names = [str(c) for c in made.done[0].per_case() if c not in differences.NO_METRIC]
     first = headline(made)
     return [first, *(n for n in names if n != first)]
 

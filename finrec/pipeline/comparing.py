@@ -301,7 +301,7 @@ def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
 
     Intervals and tests over many customers and methods take from seconds to a minute.
     """
-    folder = _folder(made.name) / "summaries"
+    folder = _folder(made.name) / "tables"
     file = folder / f"{mark(made)}-{metric.replace('/', '_')}-{part}.parquet"
     if file.is_file():
         return pd.read_parquet(file)

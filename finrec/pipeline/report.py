@@ -100,8 +100,9 @@ def provenance(made: Comparison) -> list[str]:
         f"{len(made.done)} of {len(made.cells)} cells measured; commit "
         f"{', '.join(sorted({r['commit'] for r in results}))}; machine "
         f"{', '.join(sorted({r['machine'] for r in results}))}.",
-        "Intervals: bootstrap over customers; p: paired permutation over customers, adjusted "
-        "after Holm for the number of methods.",
+        "Intervals: bootstrap over customers; p against "
+        f"{compare.OURS}: by chance among customers (paired permutation), and among customers and "
+        "seeds (Welch's t), each adjusted after Holm for the number of methods.",
     ]
     if snapshot.info.generated:
         said.append("These data are generated: figures on them say nothing about real demand.")
@@ -111,7 +112,7 @@ def provenance(made: Comparison) -> list[str]:
 def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     names = [c for c in grid.COLUMNS if c in table]
     cells = [
-        ["" if v != v else f"{v:.4f}" if n in ("mean", "sd", "low", "high", "p")
+        ["" if v != v else f"{v:.4f}" if n in ("mean", "sd", "low", "high", "p", "p_seeds")
          else f"{v:,.0f}" if isinstance(v, float) and n != "seconds_score"
          else f"{v:.1f}" if isinstance(v, float) else str(v)
          for n, v in zip(names, row, strict=True)]
