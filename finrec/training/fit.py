@@ -52,7 +52,8 @@ class Fitted:
         scorer: with the weights of the chosen epoch.
         epochs: passes to the chosen epoch.
         valid: validation value of the chosen epoch; NaN when nothing was validated.
-        seconds: wall-clock to the chosen epoch, without validation.
+        seconds: wall-clock to the chosen epoch, with what was learned by filling in hidden events
+            before, without validation.
         targets: events learned from in one epoch.
         curve: one entry an epoch: epoch, loss, valid, seconds.
     """
@@ -152,6 +153,7 @@ class _Loop:
             transfer.begin_with(self.net, settings.train.start_from)
         count = transfer.passes(settings, self.given.texts)
         if count:
+            began = time.monotonic()
             transfer.masked_events(
                 self.net,
                 self.objective.encoded,
@@ -160,6 +162,7 @@ class _Loop:
                 lambda share: self.progress({"event": "pretraining", "share": share}),
                 self.cancelled,
             )
+            self.state["seconds"] += time.monotonic() - began
 
     def run(self, validate: Callable[[FusedScorer], float] | None, epochs: int | None) -> Fitted:
         train = self.settings.train

@@ -119,3 +119,16 @@ def test_fit_begins_with_it_and_a_resumed_fit_does_not_again(home, small_dataset
                       progress=again.append)  # fmt: skip
     for a, b in zip(whole.scorer.network.parameters(), resumed.scorer.network.parameters(), strict=True):  # fmt: skip  # noqa: E501
         torch.testing.assert_close(a, b)
+
+
+def test_filling_in_counts_as_time_of_learning(small_dataset, monkeypatch):
+    settings, given, histories = made(small_dataset, masked_passes=1)
+
+    def slow(*_):
+        clock[0] += 1000.0
+        return []
+
+    clock = [0.0]
+    monkeypatch.setattr(fit.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(transfer, "masked_events", slow)
+    assert fit.fit(given, histories, settings, None, epochs=1).seconds == 1000.0
