@@ -88,7 +88,7 @@ METHODS: dict[str, Method] = {
                {"decay": (0.8, 1.0, 0.5)}),
         Method("sasrec", "SASRec", "stand-in for Zhang et al. (2019), a survey: Kang and McAuley "
                "(2018) with a full softmax", "sasrec", "SASRec",
-               {"epochs": (18, 12, 6), "dropout": (0.5, 0.4, 0.2), "rate": (1e-3, 5e-4),
+               {"epochs": (18, 12, 6, 3), "dropout": (0.5, 0.4, 0.2), "rate": (1e-3, 5e-4),
                 "smoothing": (0.1, 0.0)}, seeded=True),
         Method("gru4rec", "GRU4Rec", "Hidasi et al. (2016) with a full softmax", "gru4rec",
                "GRU4Rec", {"epochs": (10, 5, 20), "dropout": (0.3, 0.1, 0.5),
