@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finrec.schema import DataError
 
@@ -124,6 +124,15 @@ class ModelSettings(Frozen):
         True, description="read rates, inflation and the like, where the data bring them (R2 only)"
     )
 
+    @model_validator(mode="after")
+    def _heads(self) -> ModelSettings:
+        if self.width % self.heads:
+            raise ValueError(
+                f"model.width {self.width} is not a multiple of model.heads {self.heads}; "
+                "change one of them"
+            )
+        return self
+
 
 class TrainSettings(Frozen):
     """How weights are learned."""
@@ -177,6 +186,14 @@ class TrainSettings(Frozen):
     )
     minutes: float = Field(20.0, gt=0, description="no new epoch is begun after this time")
     seed: int = Field(0, ge=0, description="of weights, batches and dropout")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> TrainSettings:
+        if self.focal and self.smoothing:
+            raise ValueError(
+                "train.focal and train.smoothing exclude each other; set one of them to 0"
+            )
+        return self
 
 
 class RunSettings(Frozen):

@@ -133,6 +133,8 @@ def check(
             model(**{**base, **split[part]})
         except ValidationError as error:
             for one in error.errors():
+                if not one["loc"]:  # of two settings together: said at one of them below
+                    continue
                 name = ".".join([part, *map(str, one["loc"][:1])])
                 errors.setdefault(name, _words(dict(one)))
     errors |= {n: w for n, w in _beyond(defaults | own).items() if n not in errors}
@@ -165,6 +167,8 @@ def _beyond(values: Mapping[str, Any]) -> dict[str, str]:
     width, heads = values["model.width"], values["model.heads"]
     if isinstance(width, int) and isinstance(heads, int) and heads > 0 and width % heads:
         errors["model.heads"] = f"It must divide the width, {width}, without a rest."
+    if values["train.focal"] and values["train.smoothing"]:
+        errors["train.focal"] = "It goes without label smoothing; set one of them to 0."
     encoder = values["model.text_encoder"]
     if encoder:
         try:

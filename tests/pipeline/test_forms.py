@@ -52,6 +52,7 @@ def test_right_values_become_settings_and_the_rest_is_the_presets(check: Any) ->
         ({"train.rate": 0.0}, "train.rate", "more than 0"),
         ({"train.epochs": 5000}, "train.epochs", "at most 1000"),
         ({"model.heads": 3}, "model.heads", "divide the width, 64"),
+        ({"train.focal": 2.0, "train.smoothing": 0.1}, "train.focal", "without label smoothing"),
         ({"model.width": None}, "model.width", "whole number"),
         ({"train.rate": None}, "train.rate", "a number"),
         ({"train.start_from": "nobody"}, "train.start_from", "no run 'nobody'"),
