@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from finrec.figures import anything, comparison, formats, reliability
+from finrec.figures import anything, comparison, formats, holding, reliability
 from finrec.pipeline import Run
 from pages import frame
 
@@ -55,6 +55,11 @@ def draw(runs: Sequence[Run]) -> None:
     st.subheader("Whether anything is taken at all", anchor=False)
     if taken is None:
         st.caption("Not measured for this model: that takes a split by time, and a new training.")
-        return
-    st.markdown(formats.markdown(anything.describe(taken)))
-    frame.show(anything.table(taken), "anything table", "Whether anything is taken at all")
+    else:
+        st.markdown(formats.markdown(anything.describe(taken)))
+        frame.show(anything.table(taken), "anything table", "Whether anything is taken at all")
+    held = known[chosen].metrics.get("O")
+    if held is not None:  # only data that tell when a product is given up
+        st.subheader("What is held a month later", anchor=False)
+        st.markdown(formats.markdown(holding.describe(held)))
+        frame.show(holding.table(held), "holding table", "What is held a month later")

@@ -8,11 +8,11 @@ import streamlit as st
 
 from finrec.figures import comparison, formats, scatter
 from finrec.figures import reference as figures
-from finrec.pipeline import compare
+from finrec.pipeline import compare, origins
 from finrec.pipeline import published as verbs
 from pages import frame, versus
 
-VIEWS = {True: "What is not held", False: "Everything"}
+VIEWS = {True: "What is not held", False: "Everything that may be taken"}
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the reference results …")
@@ -54,6 +54,13 @@ def draw() -> None:
         key="reference protocol",
     )
     own = figures.narrowed(own, protocol=protocol)
+    splits = figures.choices(own, "split")
+    if len(splits) > 1:
+        held_out = row.selectbox(
+            "Held out", splits, key="reference split",
+            format_func=lambda p: figures.PROTOCOL_WORDS.get(p, p),
+        )  # fmt: skip
+        own = figures.narrowed(own, split=held_out)
     masked = True
     if protocol != "P":
         masked = row.selectbox(
@@ -78,6 +85,10 @@ def draw() -> None:
     frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
     versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
+    with st.expander("Where the methods are from", icon=":material/menu_book:"):
+        st.dataframe(origins.table(table["method"].tolist()), hide_index=True)
+        if figures.as_popularity(table):
+            st.caption(figures.as_popularity(table))
     if dataset == "demo":
         st.caption("The demo bank is generated: its figures say nothing about real demand.")
     variants = figures.ablation(found, str(dataset))

@@ -27,13 +27,19 @@ PROTOCOL_WORDS = {
     "R1": "R1, leave one out",
     "R2": "R2, by time",
     "P": "P, pairs of taken and not taken",
+    "T": "T, whether anything is taken",
+    "O": "O, what is held a month later",
 }
 DRAWN = {
     "all": "One product drawn at random",
     "popularity": "One product drawn by popularity",
     "natural": "All products not taken",
 }
-SLICES = {"all": "All", "warm": "With a past", "cold": "New", "one event": "With one event"}
+SLICES = {
+    "all": "All", "warm": "With a past", "cold": "New", "one event": "With one event",
+    "persistence": "Persistence instead of the method", "never": "Nothing held, ever",
+    "taken": "What was not held before",
+}  # fmt: skip
 
 
 def datasets(rows: pd.DataFrame) -> list[str]:
@@ -138,6 +144,21 @@ def _known(values: pd.Series) -> list[float | None]:
 def label(method: str, titles: Mapping[str, str] | None = None) -> str:
     """A method's name for people."""
     return PART_WORDS.get(method) or (titles or {}).get(method, method)
+
+
+def as_popularity(table: pd.DataFrame) -> str:
+    """Why the robo-advisor ranks as popularity does, where it does; empty otherwise.
+
+    Args:
+        table: as from :func:`summary`.
+    """
+    means = dict(zip(table["method"], table["mean"], strict=True))
+    if "robo_advisor" not in means or means["robo_advisor"] != means.get("popularity"):
+        return ""
+    return (
+        "The robo-advisor ranks as popularity does here: these products tell no risk, return or "
+        "term to match a customer's with."
+    )
 
 
 def measurements(

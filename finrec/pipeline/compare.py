@@ -17,17 +17,18 @@ import pandas as pd
 from finrec import config
 from finrec import snapshots as store
 from finrec.evaluation import significance
-from finrec.pipeline import differences
+from finrec.pipeline import differences, published
 from finrec.pipeline.cells import Cell, in_a_child, measure
 from finrec.pipeline.planning import chosen, grid, titles
 from finrec.schema import DataError
 from finrec.training.checkpoint import read_json, write_json
 
 Progress = Callable[[dict[str, Any]], None]
-TIDY = ("dataset", "snapshot", "protocol", "masked", "slice", "method", "seed", "metric", "value",
-        "seconds_train", "seconds_score", "parameters", "peak_mib", "commit", "machine",
+TIDY = ("dataset", "snapshot", "protocol", "split", "masked", "slice", "method", "seed", "metric",
+        "value", "seconds_train", "seconds_score", "parameters", "peak_mib", "commit", "machine",
         "command", "low", "high")  # fmt: skip
 WITH_INTERVAL = ("ndcg", "map", "mrr", "hr")  # at the first list length
+OWNERSHIP = ("persistence", "never", "taken")  # slices of protocol O
 OURS = "+tl+gnn"
 
 
@@ -183,7 +184,9 @@ def tidy(made: Comparison) -> pd.DataFrame:
     """One row a metric of every finished cell; columns ``TIDY``.
 
     ``low`` and ``high`` are the bootstrap interval over customers of the headline metrics, NaN for
-    others. The slice of pairs is the way their negatives were drawn; ``all`` is uniform.
+    others. The slice of pairs is the way their negatives were drawn; ``all`` is uniform. ``split``
+    is the protocol by which data were held out, of pairs, too. ``masked``: what was held before was
+    not ranked; never where a product may be taken again, or the data say what may be taken.
     """
     rows: list[dict[str, Any]] = []
     for cell in made.done:
@@ -192,6 +195,7 @@ def tidy(made: Comparison) -> pd.DataFrame:
         fixed = {
             "dataset": cell.snapshot.partition("@")[0],
             "snapshot": cell.snapshot,
+            "split": cell.protocol,
             "method": cell.method,
             "seed": cell.seed,
             **{k: found[k] for k in ("seconds_train", "seconds_score", "parameters", "peak_mib",
@@ -199,18 +203,19 @@ def tidy(made: Comparison) -> pd.DataFrame:
             "command": command(cell),
         }  # fmt: skip
         for protocol, block in found["metrics"].items():
-            for masked, part, values in _views(block):
+            for headline_view, masked, part, values in _views(block):
+                told = intervals if headline_view else {}
                 rows += [
                     {**fixed, "protocol": protocol, "masked": masked, "slice": part,
                      "metric": metric, "value": float(value),
-                     **intervals.get((protocol, masked, part, metric), {})}
+                     **told.get((protocol, part, metric), {})}
                     for metric, value in values.items()
                     if isinstance(value, int | float) and metric not in ("cases", "k", "pairs")
                 ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(TIDY))
 
 
-def _intervals(cell: Cell) -> dict[tuple[str, bool, str, str], dict[str, float]]:
+def _intervals(cell: Cell) -> dict[tuple[str, str, str], dict[str, float]]:
     cases = cell.per_case()
     k = store.find(cell.snapshot).info.ks[0]
     found = {}
@@ -220,22 +225,25 @@ def _intervals(cell: Cell) -> dict[tuple[str, bool, str, str], dict[str, float]]
                 who = rows["customer"].to_numpy()
                 interval = significance.bootstrap(rows[metric].to_numpy(), who)
                 told = {"low": interval.low, "high": interval.high}
-                found[(cell.protocol, True, part, metric)] = told
+                found[(cell.protocol, part, metric)] = told
     pairs = cell.result()["metrics"].get("P", {})
-    for _, part, block in _views(pairs):
+    for _, _, part, block in _views(pairs):
         for metric, (low, high) in block.get("intervals", {}).items():
-            found[("P", True, part, metric)] = {"low": low, "high": high}
+            found[("P", part, metric)] = {"low": low, "high": high}
     return found
 
 
-def _views(block: dict[str, Any]) -> list[tuple[bool, str, dict[str, Any]]]:
+def _views(block: dict[str, Any]) -> list[tuple[bool, bool, str, dict[str, Any]]]:
+    """Of a protocol's metrics: whether it is the headline view, masked, the slice, values."""
     if "masked" not in block:  # pairs
         drawn = {k: v for k, v in block.get("variants", {}).items() if k != "uniform"}
-        return [(True, "all", block), *[(True, name, values) for name, values in drawn.items()]]
-    found = [(True, "all", block["masked"]), (True, "all", block.get("lists", {}))]
-    found += [(True, name, values) for name, values in block.get("slices", {}).items()]
-    if "unmasked" in block:
-        found.append((False, "all", block["unmasked"]))
+        drawn |= {k: block[k] for k in OWNERSHIP if k in block}
+        return [(True, True, name, values) for name, values in {"all": block, **drawn}.items()]
+    masked = "unmasked" in block  # else there was nothing to leave out
+    found = [(True, masked, "all", block["masked"]), (True, masked, "all", block.get("lists", {}))]
+    found += [(True, masked, name, values) for name, values in block.get("slices", {}).items()]
+    if masked:
+        found.append((False, False, "all", block["unmasked"]))
     return found
 
 
@@ -313,12 +321,12 @@ def refer(made: Comparison, file: Path) -> None:
     """Put a comparison's rows into a tidy CSV, in place of older rows of the same cells."""
     rows = tidy(made)
     if file.is_file():
-        older = pd.read_csv(file, dtype={"slice": "str", "commit": "str"})
-        mine = ["dataset", "protocol", "method", "seed"]
+        older = published.with_split(pd.read_csv(file, dtype={"slice": "str", "commit": "str"}))
+        mine = ["dataset", "protocol", "split", "method", "seed"]
         keys = set(rows[mine].astype(str).agg("|".join, axis=1))
         stays = ~older[mine].astype(str).agg("|".join, axis=1).isin(keys)
-        rows = pd.concat([older[stays], rows], ignore_index=True)
-    rows = rows.sort_values(["dataset", "protocol", "method", "seed", "slice", "metric"])
+        rows = pd.concat([older[stays], rows], ignore_index=True)[list(TIDY)]
+    rows = rows.sort_values(["dataset", "protocol", "split", "method", "seed", "slice", "metric"])
     part = file.with_suffix(".part")
     file.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(part, index=False, float_format="%.6g")

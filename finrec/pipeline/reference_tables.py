@@ -50,10 +50,12 @@ def table(dataset: str, rows: pd.DataFrame | None = None) -> str:
         rows: of :func:`finrec.pipeline.published.reference`; None: those.
     """
     every = published.reference() if rows is None else rows
-    mine = every[(every["dataset"] == dataset) & every["masked"]] if len(every) else every
+    mine = published.headline(every[every["dataset"] == dataset]) if len(every) else every
     if mine.empty:
         return ""
     headline = HEADLINES[dataset]
+    mine = published.with_split(mine)
+    mine = mine[mine["split"] == headline.protocol]
     columns = [
         (f"{metric.upper()}{SLICES[part]}", _values(mine, headline.protocol, part, metric))
         for part, metric in headline.metrics

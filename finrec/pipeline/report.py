@@ -12,17 +12,18 @@ from plotly.offline import get_plotlyjs
 
 from finrec import snapshots as store
 from finrec.figures import grid
-from finrec.pipeline import compare, published
+from finrec.pipeline import compare, report_tables
 from finrec.pipeline.compare import Comparison
 from finrec.schema import DataError
 from finrec.split import split
 
 PROTOCOLS = {
     "R1": "R1, leave one out: each customer's last event is test, the one before validation; the "
-    "whole catalogue is ranked, what is in the history masked. It leaks time between customers "
-    "and is kept because published figures use it.",
+    "whole catalogue is ranked, what is in the history left out unless it may be taken again. It "
+    "leaks time between customers and is kept because published figures use it.",
     "R2": "R2, by time: everything before a date is learned from, settings are chosen on what "
-    "follows, the test is what comes after that; the whole catalogue is ranked.",
+    "follows, the test is what comes after that; the whole catalogue is ranked, what is held left "
+    "out unless it may be taken again.",
     "P": "P, pairs: each held-out acquisition beside one product drawn at random; the threshold "
     "is chosen on validation. It says how well acquisitions are told from random products, not "
     "how good recommendations are.",
@@ -128,6 +129,10 @@ def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
         names, cells = _rows(table)
         lines += ["", f"## {title}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
         lines += [f"| {' | '.join(row)} |" for row in cells]
+    for more in report_tables.tables(made):
+        lines += ["", f"## {more.title}", "", *([more.note, ""] if more.note else [])]
+        lines += [f"| {' | '.join(more.names)} |", "|---" * len(more.names) + "|"]
+        lines += [f"| {' | '.join(c.replace('|', '/') for c in row)} |" for row in more.cells]
     return "\n".join(lines) + "\n"
 
 
@@ -142,23 +147,11 @@ def _html(made: Comparison, metrics: Sequence[str]) -> str:
         )
         body.append(f'<div role="img" aria-label="{html.escape(title)}">{drawn}</div>')
         body.append(_table(title, *_rows(table)))
-    near = published.beside(compare.tidy(made))
-    near = near[near["measured_on"] == made.cells[0].snapshot.partition("@")[0]]
-    if len(near):
-        body.append("<h2>The paper beside these figures</h2>")
-        cells = [
-            [
-                str(one["table"]),
-                str(one["method"]),
-                str(one["metric"]),
-                f"{float(one['paper']):g}",
-                "" if one["ours"] != one["ours"] else f"{float(one['ours']):.2f}",
-                str(one["why"]),
-            ]
-            for one in near.to_dict("records")
-        ]
-        names = ["Table", "Method", "Metric", "Paper", "Here", "Why they can't be compared"]
-        body.append(_table("Paper and here", names, cells))
+    for more in report_tables.tables(made):
+        body.append(f"<h2>{html.escape(more.title)}</h2>")
+        if more.note:
+            body.append(f"<p>{html.escape(more.note)}</p>")
+        body.append(_table(more.title, more.names, more.cells))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{html.escape(made.name)}</title><style>{STYLE}</style>"

@@ -1,0 +1,145 @@
+"""The tables of a report beside the ranking: pairs, lists, ownership, the paper, sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from finrec.figures import formats
+from finrec.figures.reference import DRAWN, label
+from finrec.pipeline import compare, origins, published
+from finrec.pipeline.compare import Comparison
+
+PAIRS = ("precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "brier", "ece")
+LISTS = ("coverage", "gini", "novelty", "diversity")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text.
+
+    Args:
+        title: heading.
+        note: a sentence on how to read it; may be empty.
+        names: of the columns.
+        cells: a list a row.
+    """
+
+    title: str
+    note: str
+    names: list[str]
+    cells: list[list[str]]
+
+
+def tables(made: Comparison) -> list[Table]:
+    """All of them that the finished cells have figures for."""
+    rows = compare.tidy(made)
+    found = []
+    for split, own in rows.groupby("split"):
+        found += [*_pairs(own, str(split)), *_lists(own, str(split))]
+    return [*found, *_ownership(made), *_paper(made, rows), _sources(made)]
+
+
+def _pairs(rows: pd.DataFrame, split: str) -> list[Table]:
+    """One table a way of drawing; with the interval over customers of F1 where it was kept."""
+    found = []
+    own = rows[rows["protocol"] == "P"]
+    for drawn, words in DRAWN.items():
+        mine = own[own["slice"] == drawn]
+        if mine.empty:
+            continue
+        names, cells = _by_method(mine, PAIRS, "f1")
+        note = "The threshold is chosen on validation. Always saying yes has recall 1."
+        found.append(Table(f"Yes or no, {split}: {words.lower()}", note, names, cells))
+    return found
+
+
+def _lists(rows: pd.DataFrame, split: str) -> list[Table]:
+    mine = rows[(rows["protocol"] == split) & rows["metric"].isin(LISTS)]
+    if mine.empty:
+        return []
+    note = "Of the lists that would be shown: which products, how unequally, how unlike."
+    return [Table(f"What is shown, {split}", note, *_by_method(mine, LISTS, LISTS[0]))]
+
+
+def _by_method(
+    rows: pd.DataFrame, metrics: tuple[str, ...], first: str
+) -> tuple[list[str], list[list[str]]]:
+    means = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="mean")
+    means = means.reindex(columns=[m for m in metrics if m in means])
+    deviations = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="std")
+    ends = rows[rows["metric"] == first].groupby("method")[["low", "high"]].mean()
+    bounded = ends.notna().all(axis=1).any()
+    cells = []
+    for method in map(str, means[first].sort_values(ascending=False).index):
+        row = [label(method, compare.titles())]
+        spreads = deviations.loc[method].to_dict() if method in deviations.index else {}
+        for metric, mean in means.loc[method].items():
+            spread = spreads.get(metric, float("nan"))
+            row.append(f"{mean:.4f} ± {spread:.4f}" if spread == spread else f"{mean:.4f}")
+        if bounded:
+            low, high = ends.loc[method]
+            row.append(f"{low:.4f} to {high:.4f}" if low == low else "")
+        cells.append(row)
+    names = ["Method", *(formats.measure(str(m)) for m in means)]
+    return [*names, f"95 % of {formats.measure(first)}"] if bounded else names, cells
+
+
+def _ownership(made: Comparison) -> list[Table]:
+    """Protocol O, with persistence beside it, where the data tell holdings."""
+    figures = ("accuracy", "precision", "recall", "f1")
+    blocks: dict[str, list[dict[str, dict[str, float]]]] = {}
+    for cell in made.done:
+        block = cell.result()["metrics"].get("O")
+        if block:
+            name = label(cell.method, compare.titles())
+            blocks.setdefault(name, []).append({"all": block, "taken": block["taken"]})
+            persistence = {"all": block["persistence"], "taken": {}}
+            blocks["Persistence: what is held now"] = [persistence]
+            blocks["Never: nobody holds anything"] = [{"all": block["never"], "taken": {}}]
+    if not blocks:
+        return []
+    cells = []
+    for name, found in blocks.items():
+        row = [name, *(_mean([f["all"].get(k) for f in found]) for k in figures)]
+        cells.append([*row, _mean([f["taken"].get("f1") for f in found])])
+    note = (
+        "Does the customer hold the product a month later? Nearly everybody holds what is held "
+        "now, so that a high figure says little: compare with persistence, and look at the last "
+        "column, which counts only what was not held before."
+    )
+    names = ["Method", *(formats.measure(k) for k in figures), "F1 of what was not held"]
+    return [Table("Ownership, O", note, names, cells)]
+
+
+def _mean(values: list[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    return f"{sum(known) / len(known):.4f}" if known else ""
+
+
+def _paper(made: Comparison, rows: pd.DataFrame) -> list[Table]:
+    near = published.beside(rows)
+    near = near[near["measured_on"] == made.cells[0].snapshot.partition("@")[0]]
+    if near.empty:
+        return []
+    cells = [
+        [
+            str(one["table"]),
+            str(one["method"]),
+            str(one["here"]),
+            str(one["metric"]),
+            f"{float(one['paper']):g}",
+            "" if one["ours"] != one["ours"] else f"{float(one['ours']):.2f}",
+            str(one["why"]),
+        ]
+        for one in near.to_dict("records")
+    ]
+    names = ["Table", "Method", "Here measured", "Metric", "Paper", "Here", "Why they can't be compared"]  # fmt: skip  # noqa: E501
+    return [Table("The paper beside these figures", "", names, cells)]
+
+
+def _sources(made: Comparison) -> Table:
+    methods = list(dict.fromkeys(c.method for c in made.cells))
+    cells = [[label(m, compare.titles()), origins.source(m)] for m in methods]
+    return Table("Where the methods are from", "", ["Method", "Source"], cells)
