@@ -6,6 +6,7 @@ import pandas as pd
 
 from finrec import baselines
 from finrec.config import PARTS
+from finrec.figures.reference import label
 
 OWN = {
     "baseline": "finrec's own network: behaviour Transformer",
@@ -24,7 +25,7 @@ def source(method: str) -> str:
 def title(method: str) -> str:
     """A method's name for people."""
     known = baselines.METHODS.get(method)
-    return known.title if known else method
+    return known.title if known else label(method)
 
 
 def table(methods: list[str]) -> pd.DataFrame:
