@@ -53,7 +53,7 @@ def compare(
         elif event["event"] == "behind":
             typer.echo("Another comparison is at work; this one begins when it ends.", err=True)
         elif event["event"] == "tuning":
-            typer.echo(f"Tuning {event['method']} for {budget:g} min", err=True)
+            typer.echo(f"Tuning {event['method']} for {event['minutes']:.3g} min", err=True)
 
     if any(c.name == snapshot for c in verbs.comparisons()):
         made = verbs.find(snapshot)

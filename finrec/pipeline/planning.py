@@ -54,10 +54,7 @@ def grid(
         if protocol not in ("R1", "R2"):
             raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
         for name in methods:
-            settings: dict[str, Any] = tuning.best(found.ref, protocol, name, preset)
-            if budget and not settings:
-                progress({"event": "tuning", "method": name})
-                settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
+            settings = _tuned(found.ref, protocol, name, preset, budget, progress)
             fused = name in PARTS
             if fused:
                 settings = _over(settings, given or {})
@@ -69,6 +66,18 @@ def grid(
                     Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
                 )
     return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
+
+
+def _tuned(
+    ref: str, protocol: str, name: str, preset: str, budget: float, progress: Progress
+) -> dict[str, Any]:
+    """The best settings known, after as many minutes of tuning as are left of the budget."""
+    known = tuning.tuned(ref, protocol, name, preset)
+    left = budget - (known.seconds / 60 if known else 0.0)
+    if left > 0 and not (known and known.whole):
+        progress({"event": "tuning", "method": name, "minutes": left})
+        return tuning.tune(ref, name, protocol, preset, minutes=left)
+    return known.settings if known else {}
 
 
 def _arguments(name: str, given: dict[str, dict[str, Any]]) -> dict[str, Any]:
