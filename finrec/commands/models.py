@@ -17,6 +17,7 @@ def train(
     parts: Annotated[str, typer.Option(help="baseline, +tl, +gnn or +tl+gnn.")] = "+tl+gnn",
     seed: Annotated[int, typer.Option(help="Of weights, batches and dropout.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    protocol: Annotated[str, typer.Option(help="R1 or R2; empty: the data's own.")] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, for example train.rate=0.002.")
     ] = None,
@@ -38,6 +39,7 @@ def train(
         device,
         model,
         course,
+        protocol,
     )
     if background:
         run = pipeline.start(settings)

@@ -248,10 +248,11 @@ def command(cell: Cell) -> str:
         for group, values in groups.items()
         for name, value in values.items()
     )
+    own = cell.protocol == store.find(cell.snapshot).info.protocol
     if cell.fused:
-        return f"finrec train {data} --preset {cell.preset} --parts {cell.method} --seed {cell.seed}{sets}"  # fmt: skip  # noqa: E501
-    own = store.find(cell.snapshot).info.protocol
-    protocol = "" if cell.protocol == own else f" --protocols {cell.protocol}"
+        how = f"--preset {cell.preset} --parts {cell.method} --seed {cell.seed}"
+        return f"finrec train {data} {how}{'' if own else f' --protocol {cell.protocol}'}{sets}"
+    protocol = "" if own else f" --protocols {cell.protocol}"
     return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
 
 

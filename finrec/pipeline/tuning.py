@@ -125,8 +125,8 @@ def tune(
             info = found.info
             run = presets.settings(
                 info, found.ref, preset, method, SEED, model=settings.get("model"),
-                train=settings.get("train"),
-            ).model_copy(update={"protocol": chosen})  # fmt: skip
+                train=settings.get("train"), protocol=chosen,
+            )  # fmt: skip
             return _fused(run, parts, metric, trial)
         fitted = baselines.method(method).build(settings, SEED).fit(parts.valid, parts)
         cases = parts.valid.cases
