@@ -140,7 +140,7 @@ def demo() -> None:
 def cold(
     snapshot: Annotated[str, typer.Argument(help="name, name@hash or the start of a hash.")],
     share: Annotated[float, typer.Option(help="Share of products nobody has bought yet.")] = 0.05,
-    k: Annotated[int, typer.Option("-k", help="List length.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="List length.")] = 10,
     preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "quick",
     parts: Annotated[str, typer.Option(help="baseline, +tl, +gnn or +tl+gnn.")] = "+tl",
     seed: Annotated[int, typer.Option(help="Of products, weights and batches.")] = 0,

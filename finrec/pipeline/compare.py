@@ -75,7 +75,7 @@ def plan(
             arguments of other methods by their name.
 
     Raises:
-        DataError: when a method has no such argument.
+        DataError: for what can't be measured; nothing is tuned or kept then.
     """
     found = store.find(snapshot)
     cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, given)
