@@ -135,8 +135,15 @@ def _short(shown: pd.DataFrame) -> pd.DataFrame:
     return shown[[c for c in kept if c in shown]]
 
 
-def cell(told: Annotated[str, typer.Argument(help="A cell as JSON (used by compare).")]) -> None:
+def cell(
+    told: Annotated[str, typer.Argument(help="A cell as JSON (used by compare).")],
+    parent: Annotated[int, typer.Option(help="The process to end with; 0: none.")] = 0,
+) -> None:
     """Measure one cell of a comparison."""
+    if parent:
+        from finrec.commands.parent import end_with
+
+        end_with(parent)  # before what takes long to import
     from finrec.pipeline import cells
 
     cells.measure(cells.Cell(**json.loads(told)))

@@ -209,14 +209,22 @@ def _go_on(settings: RunSettings, progress: Progress) -> Run | None:
 
 
 def in_a_child(cell: Cell) -> subprocess.Popen[bytes]:
-    """Measure a cell in a process of its own, so that its memory is its own."""
+    """Measure a cell in a process of its own, so that its memory is its own; it ends with us."""
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "FINREC_HOME": str(config.home().resolve())}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
     )
     return subprocess.Popen(
-        [sys.executable, "-m", "finrec", "cell", json.dumps(asdict(cell))],
+        [
+            sys.executable,
+            "-m",
+            "finrec",
+            "cell",
+            json.dumps(asdict(cell)),
+            "--parent",
+            str(os.getpid()),
+        ],  # fmt: skip
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
