@@ -25,8 +25,11 @@ def settings(
     device: str = "auto",
     model: dict[str, Any] | None = None,
     train: dict[str, Any] | None = None,
+    protocol: str = "",
 ) -> RunSettings:
     """Settings of a preset for a data set, with single values replaced.
+
+    ``protocol`` is R1 or R2; empty: the data set's own.
 
     Raises:
         DataError: for an unknown preset or a value out of range.
@@ -37,7 +40,7 @@ def settings(
     try:
         return RunSettings(
             snapshot=snapshot,
-            protocol=info.protocol,
+            protocol=protocol or info.protocol,
             parts=parts,
             preset=preset,
             device=device,

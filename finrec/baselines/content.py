@@ -12,12 +12,14 @@ from finrec.scorer import Cohort
 from finrec.split import Fold, Split
 
 MOST_WORDS = 20_000
+WORD = r"(?u)\b\w+\b"  # products may be named by a single character
 
 
 class Content:
     """Cosine of a product's TF-IDF words and attributes with those of the history.
 
-    Source: Pazzani and Billsus (2007), the paper's "content-based recommendation".
+    Source: Pazzani and Billsus (2007), the paper's "content-based recommendation". Where products
+    have neither words nor attributes, all are alike and what is popular comes first.
 
     Args:
         decay: weight of each earlier event against the one after it.
@@ -37,8 +39,10 @@ class Content:
         numbers, codes = (p := profile.fit(table)).encode(table)
         blocks = [np.eye(size)[codes[:, i]] for i, size in enumerate(p.sizes)]
         parts = [sparse.csr_matrix(np.hstack([numbers, *blocks]))]
-        if any(t.strip() for t in texts):
-            parts.append(TfidfVectorizer(max_features=MOST_WORDS).fit_transform(texts))
+        words = TfidfVectorizer(max_features=MOST_WORDS, token_pattern=WORD)
+        split_up = words.build_analyzer()
+        if any(split_up(t) for t in texts):
+            parts.append(words.fit_transform(texts))
         joined = sparse.hstack(parts).tocsr()
         length = np.sqrt(joined.multiply(joined).sum(1)).A1 if joined.shape[1] else np.ones(len(table))  # fmt: skip  # noqa: E501
         self.vectors = sparse.diags(1 / np.maximum(length, 1e-12)) @ joined

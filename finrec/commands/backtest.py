@@ -17,26 +17,24 @@ def backtest(
     months: Annotated[int, typer.Option(min=1, max=60, help="The last so many.")] = 6,
     metric: Annotated[str, typer.Option(help="What is printed; empty: the headline.")] = "",
     preset: Annotated[str, typer.Option(help="Of our own network.")] = "quick",
-    seed: Annotated[int, typer.Option(help="Of methods with chance in them.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of methods with chance in them.")] = 0,
     as_json: screen.Json = False,
 ) -> None:
     """Test methods month by month, each month with what was known before it."""
     from finrec import snapshots as store
-    from finrec.pipeline import rolling
+    from finrec.evaluation import metrics
+    from finrec.pipeline import choices, rolling
     from finrec.schema import DataError
 
     info = store.find(snapshot).info
     names = [m.strip() for m in methods.split(",") if m.strip()]
     if not names:
         raise DataError("Name at least one method, for example --methods popularity.")
+    wanted = choices.metric(metric or f"ndcg@{info.ks[0]}", metrics.names(info.ks))
     found = rolling.backtest(
         snapshot, names, months, seed, preset,
         lambda method, month: typer.echo(f"{method}: {month}", err=True),
     )  # fmt: skip
-    wanted = metric or f"ndcg@{info.ks[0]}"
-    known = sorted(found["metric"].unique())
-    if wanted not in known:
-        raise DataError(f"Metric {wanted!r} is unknown; choose one of {', '.join(known)}.")
     if as_json:
         screen.say(True, {"snapshot": snapshot, "rows": found}, "")
         return

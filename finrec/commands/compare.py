@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +17,7 @@ from finrec.schema import DataError
 
 
 def compare(
+    context: typer.Context,
     snapshot: Annotated[
         str, typer.Argument(help="A snapshot; or the name of a comparison to go on with.")
     ],
@@ -26,7 +30,7 @@ def compare(
     ] = "",
     seeds: Annotated[int, typer.Option(min=1, max=50, help="Of methods with chance in them.")] = 5,
     preset: Annotated[str, typer.Option(help="Of our network.")] = "standard",
-    budget: Annotated[float, typer.Option(help="Minutes of tuning for each method.")] = 0.0,
+    budget: Annotated[float, typer.Option(min=0, help="Minutes of tuning for each method.")] = 0.0,
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,11 +57,16 @@ def compare(
         elif event["event"] == "behind":
             typer.echo("Another comparison is at work; this one begins when it ends.", err=True)
         elif event["event"] == "tuning":
-            typer.echo(f"Tuning {event['method']} for {budget:g} min", err=True)
+            typer.echo(f"Tuning {event['method']} for {event['minutes']:.3g} min", err=True)
 
+    if reference is not None:
+        _writable(reference)
     if any(c.name == snapshot for c in verbs.comparisons()):
         made = verbs.find(snapshot)
+        _nothing_new(context, snapshot)
+        _known(metric, made.cells[0].snapshot)
     else:
+        _known(metric, snapshot)
         wanted = [p.strip() for p in protocols.split(",") if p.strip()]
         names = verbs.chosen(methods)
         given = screen.settings(set_ or [], ("model", "train", *verbs.titles()))
@@ -66,7 +75,8 @@ def compare(
     if not made.done:
         raise DataError(" ".join(failed) or f"{made.name} was cancelled before a cell was done.")
     if reference is not None:
-        verbs.refer(made, reference)
+        with _writing(reference):
+            verbs.refer(made, reference)
     shown = verbs.summary(made, metric or verbs.headline(made))
     found = {"comparison": made.name, "done": len(made.done), "of": len(made.cells),
              "failed": failed, "summary": shown}  # fmt: skip
@@ -78,13 +88,62 @@ def compare(
         typer.echo(f"Failed: {sentence}", err=True)
 
 
+def _known(metric: str, snapshot: str) -> None:
+    """Refuse a metric that no case has, before anything is measured."""
+    from finrec import snapshots as store
+    from finrec.evaluation import metrics
+    from finrec.pipeline import choices
+
+    if metric:
+        choices.metric(metric, metrics.names(store.find(snapshot).info.ks))
+
+
+def _nothing_new(context: typer.Context, name: str) -> None:
+    """Refuse options of a comparison to be beside the name of one that is there already."""
+    given = [
+        "--set" if option == "set_" else f"--{option}"
+        for option in ("methods", "protocols", "seeds", "preset", "budget", "set_")
+        if (source := context.get_parameter_source(option)) and source.name != "DEFAULT"
+    ]
+    if given:
+        raise DataError(
+            f"{name} is a comparison with methods and settings of its own; leave out "
+            f"{', '.join(given)}, or name the snapshot to begin another one."
+        )
+
+
+def _writable(file: Path) -> None:
+    """Refuse a file that can't be written before hours are spent on what it is to hold."""
+    folder = next(f for f in (file.absolute().parent, *file.absolute().parents) if f.exists())
+    if file.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise DataError(f"{file} can't be written; name a file in a folder that you may write to.")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Say in a sentence that a file can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{file} can't be written ({error.strerror or error}); name another file."
+        ) from error
+
+
 def _short(shown: pd.DataFrame) -> pd.DataFrame:
     kept = ["protocol", "method", "seeds", "mean", "sd", "low", "high", "p", "seconds_train"]
     return shown[[c for c in kept if c in shown]]
 
 
-def cell(told: Annotated[str, typer.Argument(help="A cell as JSON (used by compare).")]) -> None:
+def cell(
+    told: Annotated[str, typer.Argument(help="A cell as JSON (used by compare).")],
+    parent: Annotated[int, typer.Option(help="The process to end with; 0: none.")] = 0,
+) -> None:
     """Measure one cell of a comparison."""
+    if parent:
+        from finrec.commands.parent import end_with
+
+        end_with(parent)  # before what takes long to import
     from finrec.pipeline import cells
 
     cells.measure(cells.Cell(**json.loads(told)))
@@ -92,20 +151,28 @@ def cell(told: Annotated[str, typer.Argument(help="A cell as JSON (used by compa
 
 def tune(
     snapshot: Annotated[str, typer.Argument(help="name, name@hash or the start of a hash.")],
-    method: Annotated[str, typer.Argument(help="A method, or baseline, +tl, +gnn, +tl+gnn.")],
+    method: Annotated[
+        str, typer.Argument(help="all, ablation, baselines, or names with commas between.")
+    ],
     protocol: Annotated[str, typer.Option(help="R1 or R2; empty: the data's own.")] = "",
     preset: Annotated[str, typer.Option(help="Of our network.")] = "standard",
     trials: Annotated[int, typer.Option(min=0, help="Most trials; 0: no limit.")] = 0,
-    minutes: Annotated[float, typer.Option(min=0, help="Time of this call; 0: no limit.")] = 10.0,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Time of this call for each method; 0: no limit.")
+    ] = 10.0,
     as_json: screen.Json = False,
 ) -> None:
-    """Choose a method's settings on validation; compare uses what is found."""
+    """Choose methods' settings on validation; compare uses what is found."""
     from finrec.pipeline import compare as verbs
     from finrec.pipeline import tuning
 
-    name = verbs.chosen(method)[0]
-    found = tuning.tune(snapshot, name, protocol, preset, trials, minutes)
-    screen.say(as_json, {"method": name, "settings": found}, f"{name}: {json.dumps(found)}")
+    found = {}
+    for name in verbs.chosen(method):
+        found[name] = tuning.tune(snapshot, name, protocol, preset, trials, minutes)
+        if not as_json:
+            typer.echo(f"{name}: {json.dumps(found[name])}")
+    if as_json:
+        screen.say(True, {"settings": found}, "")
 
 
 def report(
@@ -125,10 +192,13 @@ def report(
         from finrec.pipeline import reference_tables
 
         text = screen.text(out)
-        out.write_text(reference_tables.into(text), encoding="utf-8")
+        with _writing(out):
+            out.write_text(reference_tables.into(text), encoding="utf-8")
         typer.echo(f"Wrote the committed figures into {out}.")
         return
-    writing.write(verbs.find(comparison), out, metric or ())
+    made = verbs.find(comparison)
+    with _writing(out):
+        writing.write(made, out, metric or ())
     typer.echo(f"Wrote {out}.")
 
 

@@ -17,6 +17,7 @@ def train(
     parts: Annotated[str, typer.Option(help="baseline, +tl, +gnn or +tl+gnn.")] = "+tl+gnn",
     seed: Annotated[int, typer.Option(help="Of weights, batches and dropout.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    protocol: Annotated[str, typer.Option(help="R1 or R2; empty: the data's own.")] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="One setting, for example train.rate=0.002.")
     ] = None,
@@ -38,6 +39,7 @@ def train(
         device,
         model,
         course,
+        protocol,
     )
     if background:
         run = pipeline.start(settings)
@@ -138,7 +140,7 @@ def demo() -> None:
 def cold(
     snapshot: Annotated[str, typer.Argument(help="name, name@hash or the start of a hash.")],
     share: Annotated[float, typer.Option(help="Share of products nobody has bought yet.")] = 0.05,
-    k: Annotated[int, typer.Option("-k", help="List length.")] = 10,
+    k: Annotated[int, typer.Option("-k", min=1, help="List length.")] = 10,
     preset: Annotated[str, typer.Option(help="quick, standard or best.")] = "quick",
     parts: Annotated[str, typer.Option(help="baseline, +tl, +gnn or +tl+gnn.")] = "+tl",
     seed: Annotated[int, typer.Option(help="Of products, weights and batches.")] = 0,

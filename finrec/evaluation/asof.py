@@ -19,6 +19,7 @@ from finrec.split import Split, by_time
 
 LEAST = 20  # acquisitions that a month must have to be tested
 ONE_MONTH = pd.DateOffset(months=1)
+SLACK = pd.Timedelta(days=5)  # by which a month's last event varies
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ def months(dataset: Dataset, last: int = 6) -> list[pd.Timestamp]:
     """First days of the last so many months that can be tested, the earliest first.
 
     A month needs ``LEAST`` acquisitions, acquisitions in the month before, and events before that.
-    The last month counts only when the data reach its last days.
+    The last month counts only when it is whole, which the data's own spacing decides: when they
+    reach its last days, or as far into it as into the months before. So a monthly panel dated on
+    the 1st (or any other day) has its last month, while of daily data that end on the 1st that
+    month has only begun.
 
     Raises:
         DataError: when there is none.
@@ -46,13 +50,12 @@ def months(dataset: Dataset, last: int = 6) -> list[pd.Timestamp]:
     times = dataset.events[TIME]
     taken = times[~dataset.events[KIND].isin([DROPPED, HELD])]
     counts = taken.dt.to_period("M").value_counts().sort_index()
-    first, end = times.min(), times.max()
+    first = times.min()
     found = []
     for period, count in counts.items():
         start = period.start_time
         before = counts.get(period - 1, 0)
-        whole = end >= start + ONE_MONTH - pd.Timedelta(days=5)
-        if count >= LEAST and before > 0 and first < start - ONE_MONTH and whole:
+        if count >= LEAST and before > 0 and first < start - ONE_MONTH and _whole(times, start):
             found.append(start)
     if not found:
         raise DataError(
@@ -60,6 +63,16 @@ def months(dataset: Dataset, last: int = 6) -> list[pd.Timestamp]:
             "a backtest needs at least three months of dated events."
         )
     return found[-last:]
+
+
+def _whole(times: pd.Series, start: pd.Timestamp) -> bool:
+    """Whether the data go on to about where this month's events end."""
+    end = times.max()
+    if end >= start + ONE_MONTH - SLACK:
+        return True
+    earlier = times[times < start]
+    reached = earlier.groupby(earlier.dt.to_period("M")).max().dt.day
+    return bool(end >= start + pd.Timedelta(days=float(reached.median()) - 1) - SLACK)
 
 
 def origins(dataset: Dataset, starts: Sequence[pd.Timestamp]) -> Iterator[Month]:

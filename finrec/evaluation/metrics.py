@@ -41,6 +41,11 @@ def ranks(
     return np.where(allowed[rows, relevant], out, np.inf)
 
 
+def names(ks: Sequence[int]) -> list[str]:
+    """The metrics that :func:`per_case` gives for these list lengths."""
+    return [str(c) for c in per_case(np.ones(1), np.array([0, 1]), ks)]
+
+
 def per_case(rank: np.ndarray, offsets: np.ndarray, ks: Sequence[int]) -> pd.DataFrame:
     """Metrics of each case, one row a case.
 

@@ -80,7 +80,7 @@ def _pairs(
     size = max(min(MOST_CUSTOMERS, MOST_CELLS // n), 1)
     people = np.sort(np.random.default_rng(seed).permutation(np.asarray(known, object))[:size])
     moment = next_moment(fold.train[TIME], fold.until)
-    now = cohort(people, fold.train, split.customers, split.catalogue, moment)
+    now = cohort(people, fold.train, split.customers, split.catalogue, moment, split.links)
     later = split.later
     assert later is not None
     between = later[(later[TIME] >= fold.until) & (later[TIME] < end)]

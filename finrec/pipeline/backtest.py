@@ -62,7 +62,7 @@ def backtest(run: str | Recommender, level: float = 0.9) -> Backtest:
     if len(people) > MOST:
         people = np.sort(np.random.default_rng(0).choice(people, MOST, replace=False))
     table, n = recommender.dataset.customers, len(parts.catalogue)
-    everybody = cohort(people, known, table, parts.catalogue, since)
+    everybody = cohort(people, known, table, parts.catalogue, since, parts.links)
     active = Activity.fit(everybody, window).chance(everybody)
     size = batch_size(recommender)
     chances = np.zeros((len(people), n), np.float32)

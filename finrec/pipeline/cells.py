@@ -72,6 +72,8 @@ class Cell:
         told = {
             **asdict(self),
             "code": code.of_fused() if self.fused else code.of_method(self.method),
+            # Its values, for its name says nothing of them.
+            **({"values": presets.PRESETS.get(self.preset or "standard")} if self.fused else {}),
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -95,7 +97,7 @@ class Cell:
 
     def run_settings(self) -> RunSettings:
         """Of a variant of our own network."""
-        made = presets.settings(
+        return presets.settings(
             store.find(self.snapshot).info,
             self.snapshot,
             self.preset or "standard",
@@ -103,8 +105,8 @@ class Cell:
             self.seed,
             model=self.settings.get("model"),
             train=self.settings.get("train"),
+            protocol=self.protocol,
         )
-        return made.model_copy(update={"protocol": self.protocol})
 
 
 def measure(cell: Cell, progress: Progress = lambda event: None) -> None:
@@ -196,23 +198,33 @@ def _have(settings: RunSettings) -> Run | None:
 
 
 def _go_on(settings: RunSettings, progress: Progress) -> Run | None:
-    """Finish a training of these settings that was interrupted."""
+    """Finish a training of these settings that was interrupted, where this code began it."""
     for job in jobs.jobs():
-        if job.settings == settings and job.state in ("stopped", "paused", "cancelled"):
+        if job.settings != settings or job.code != code.of_fused():
+            continue
+        if job.state in ("stopped", "paused", "cancelled"):
             (jobs.folder(job.run) / "cancel").unlink(missing_ok=True)
             return learning.work(job.run, progress)
     return None
 
 
 def in_a_child(cell: Cell) -> subprocess.Popen[bytes]:
-    """Measure a cell in a process of its own, so that its memory is its own."""
+    """Measure a cell in a process of its own, so that its memory is its own; it ends with us."""
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "FINREC_HOME": str(config.home().resolve())}
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
     )
     return subprocess.Popen(
-        [sys.executable, "-m", "finrec", "cell", json.dumps(asdict(cell))],
+        [
+            sys.executable,
+            "-m",
+            "finrec",
+            "cell",
+            json.dumps(asdict(cell)),
+            "--parent",
+            str(os.getpid()),
+        ],  # fmt: skip
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

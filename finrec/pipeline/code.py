@@ -12,7 +12,7 @@ from finrec import baselines
 
 ROOT = Path(__file__).parent.parent
 OF_ALL = ("scorer.py", "split.py", "evaluation")
-OF_FUSED = ("features", "networks", "training", "config.py")
+OF_FUSED = ("features", "networks", "training", "config.py", "presets.py", "pipeline/learning.py")
 
 
 @cache

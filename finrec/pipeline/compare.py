@@ -76,7 +76,7 @@ def plan(
             arguments of other methods by their name.
 
     Raises:
-        DataError: when a method has no such argument.
+        DataError: for what can't be measured; nothing is tuned or kept then.
     """
     found = store.find(snapshot)
     cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, given)
@@ -256,10 +256,11 @@ def command(cell: Cell) -> str:
         for group, values in groups.items()
         for name, value in values.items()
     )
+    own = cell.protocol == store.find(cell.snapshot).info.protocol
     if cell.fused:
-        return f"finrec train {data} --preset {cell.preset} --parts {cell.method} --seed {cell.seed}{sets}"  # fmt: skip  # noqa: E501
-    own = store.find(cell.snapshot).info.protocol
-    protocol = "" if cell.protocol == own else f" --protocols {cell.protocol}"
+        how = f"--preset {cell.preset} --parts {cell.method} --seed {cell.seed}"
+        return f"finrec train {data} {how}{'' if own else f' --protocol {cell.protocol}'}{sets}"
+    protocol = "" if own else f" --protocols {cell.protocol}"
     return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
 
 

@@ -62,13 +62,13 @@ def runs() -> list[Run]:
 
 def train(settings: RunSettings, progress: Progress = lambda event: None) -> Run:
     """Train in this process; every event is told to ``progress`` and to the job's log."""
-    return work(jobs.create(settings), progress)
+    return work(jobs.create(settings, code.of_fused()), progress)
 
 
 def start(settings: RunSettings) -> str:
     """Train in a process of its own when its turn comes; returns the name of the run to be."""
     store.find(settings.snapshot)
-    return jobs.start(settings)
+    return jobs.start(settings, code.of_fused())
 
 
 def work(run: str, progress: Progress = lambda event: None) -> Run:
@@ -156,6 +156,9 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
     )
     provenance = _provenance(snapshot, settings, chosen, final, scale)
     provenance |= {"paths": weighed, "best_offers": vars(best)}
+    began = jobs.read(run).code
+    if began != provenance["code"]:  # neither code alone made these weights
+        provenance["code"] = f"{began or 'unknown'}, then {provenance['code']}"
     if measured.metrics.get("T", {}).get("best_on_validation") == "network":
         provenance["intensity"] = measured.metrics["T"]["intensity"]
     tell({"event": "done", "message": f"Done: {run}."})

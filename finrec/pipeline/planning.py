@@ -8,7 +8,7 @@ from typing import Any
 from finrec import baselines
 from finrec import snapshots as store
 from finrec.config import PARTS
-from finrec.pipeline import tuning
+from finrec.pipeline import choices, tuning
 from finrec.pipeline.cells import Cell
 from finrec.schema import DataError
 
@@ -47,22 +47,26 @@ def grid(
     progress: Progress = lambda event: None,
     given: dict[str, dict[str, Any]] | None = None,
 ) -> tuple[Cell, ...]:
-    """The cells of a comparison that is not made yet; see :func:`plan`."""
+    """The cells of a comparison that is not made yet; see :func:`plan`.
+
+    All that is asked for is checked before anything is tuned.
+    """
     found = store.find(snapshot)
-    cells = []
-    for protocol in protocols or (found.info.protocol,):
+    methods = list(dict.fromkeys(methods))
+    under = list(dict.fromkeys(protocols)) or [found.info.protocol]
+    told = {name: values for name, values in (given or {}).items() if values}
+    if not budget >= 0:  # not a number is refused, too
+        raise DataError(f"A budget of {budget} minutes can't be; 0 means no tuning.")
+    for protocol in under:
         if protocol not in ("R1", "R2"):
             raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
+    choices.check(found, methods, preset, told)
+    cells = []
+    for protocol in under:
         for name in methods:
-            settings: dict[str, Any] = tuning.best(found.ref, protocol, name, preset)
-            if budget and not settings:
-                progress({"event": "tuning", "method": name})
-                settings = tuning.tune(found.ref, name, protocol, preset, minutes=budget)
+            settings = _tuned(found.ref, protocol, name, preset, budget, progress)
             fused = name in PARTS
-            if fused:
-                settings = _over(settings, given or {})
-            else:
-                settings = settings | _arguments(name, given or {})
+            settings = _over(settings, told) if fused else settings | told.get(name, {})
             random = fused or baselines.method(name).seeded
             for seed in range(seeds if random else 1):
                 cells.append(
@@ -71,16 +75,16 @@ def grid(
     return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
 
 
-def _arguments(name: str, given: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Arguments given to a method, checked."""
-    own, known = given.get(name, {}), baselines.method(name).space
-    for argument in own:
-        if argument not in known:
-            raise DataError(
-                f"Method {name} has no setting {argument!r}; it has "
-                f"{', '.join(known) or 'none that can be changed'}."
-            )
-    return own
+def _tuned(
+    ref: str, protocol: str, name: str, preset: str, budget: float, progress: Progress
+) -> dict[str, Any]:
+    """The best settings known, after as many minutes of tuning as are left of the budget."""
+    known = tuning.tuned(ref, protocol, name, preset)
+    left = budget - (known.seconds / 60 if known else 0.0)
+    if left > 0 and not (known and known.whole):
+        progress({"event": "tuning", "method": name, "minutes": left})
+        return tuning.tune(ref, name, protocol, preset, minutes=left)
+    return known.settings if known else {}
 
 
 def _over(settings: dict[str, Any], given: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from finrec import snapshots as store
 from finrec.config import PARTS, RunSettings
 from finrec.evaluation import protocols
 from finrec.pipeline import code
+from finrec.schema import DataError
 from finrec.split import Split, split
 from finrec.training import assemble, fit
 from finrec.training.checkpoint import read_json, write_json
@@ -40,10 +45,34 @@ def _folder(ref: str, protocol: str, method: str, preset: str) -> Path:
     return config.data_dir() / "tuning" / name
 
 
-def best(ref: str, protocol: str, method: str, preset: str = "standard") -> dict[str, Any]:
-    """Settings that tuning found; empty when there was none."""
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning has found so far.
+
+    Args:
+        settings: the best on validation; empty: the preset of our network as it is.
+        seconds: that the trials of all calls took, those left out that were killed.
+        whole: whether everything was tried, so that more time brings nothing.
+    """
+
+    settings: dict[str, Any]
+    seconds: float
+    whole: bool
+
+
+def tuned(ref: str, protocol: str, method: str, preset: str = "standard") -> Tuned | None:
+    """What tuning found; None where no trial has ended yet."""
     file = _folder(ref, protocol, method, preset) / "best.json"
-    return dict(read_json(file)["settings"]) if file.is_file() else {}
+    if not file.is_file():
+        return None
+    told = read_json(file)
+    return Tuned(dict(told["settings"]), told.get("seconds", 0.0), told.get("whole", False))
+
+
+def best(ref: str, protocol: str, method: str, preset: str = "standard") -> dict[str, Any]:
+    """Settings that tuning found; empty when there was none, or the preset itself is best."""
+    found = tuned(ref, protocol, method, preset)
+    return found.settings if found else {}
 
 
 def tune(
@@ -56,7 +85,8 @@ def tune(
 ) -> dict[str, Any]:
     """Try settings, the defaults first, and keep those with the best validation NDCG.
 
-    Killed, it goes on from the trials that are done. Test cases are not looked at.
+    Killed, it goes on from the trials that are done, each of which is kept as it ends. Test cases
+    are not looked at.
 
     Args:
         snapshot: name, ref or start of a hash.
@@ -68,17 +98,19 @@ def tune(
 
     Returns:
         The best settings: arguments of a method, or ``model`` and ``train`` of our network.
+
+    Raises:
+        DataError: for a limit below 0, or while another process tunes the same.
     """
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
+    if not (minutes >= 0 and trials >= 0):  # not a number is refused, too
+        raise DataError("Trials and minutes of tuning can't be below 0; 0 means no limit.")
     found = store.find(snapshot)
     chosen = protocol or found.info.protocol
     space = _space(method)
     folder = _folder(found.ref, chosen, method, preset)
     folder.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     parts = split(found.load(), chosen)
     metric = f"ndcg@{found.info.ks[0]}"
 
@@ -93,44 +125,82 @@ def tune(
             info = found.info
             run = presets.settings(
                 info, found.ref, preset, method, SEED, model=settings.get("model"),
-                train=settings.get("train"),
-            ).model_copy(update={"protocol": chosen})  # fmt: skip
+                train=settings.get("train"), protocol=chosen,
+            )  # fmt: skip
             return _fused(run, parts, metric, trial)
         fitted = baselines.method(method).build(settings, SEED).fit(parts.valid, parts)
         cases = parts.valid.cases
         ranked = protocols.ranking(fitted, cases, (found.info.ks[0],), True, parts.repeatable)
         return ranked.mean()[metric]
 
+    every = 1
+    for values in space.values():
+        every *= len(values)
+    until = time.monotonic() + 60 * minutes if minutes else float("inf")
+    with _alone(folder, method):
+        study = _study(folder, method, dict.fromkeys(space, 0))
+        while True:
+            ended = _ended(study)
+            distinct = {tuple(sorted(t.params.items())) for t in ended}
+            # A sampler that keeps to what it knows has nothing more to say.
+            whole = len(distinct) >= every or len(ended) > 3 * every
+            if ended:
+                settings = _nested(method, {n: space[n][i] for n, i in study.best_params.items()})
+                write_json(folder / "best.json", {
+                    "settings": settings, "metric": metric, "value": study.best_value,
+                    "trials": len(ended), "snapshot": found.ref, "protocol": chosen,
+                    "method": method, "whole": whole,
+                    "seconds": sum(t.duration.total_seconds() for t in ended),
+                })  # fmt: skip
+                if whole or time.monotonic() >= until or (trials and len(ended) >= trials):
+                    return settings
+            study.optimize(objective, n_trials=1)
+
+
+@contextmanager
+def _alone(folder: Path, method: str) -> Iterator[None]:
+    """Nobody else tunes in this folder while the body runs: an unended trial is a dead one."""
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DataError(
+                f"Another process tunes {method} on the same data; wait until it has ended."
+            ) from error
+        yield
+
+
+def _study(folder: Path, method: str, defaults: dict[str, int]) -> Any:
+    """The trials so far, ready for the next; the defaults are next until they were tried."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from optuna.trial import TrialState
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "trials.log"))),
         study_name=method,
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=SEED, n_startup_trials=5),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2),
     )
-    every = 1
-    for values in space.values():
-        every *= len(values)
-    if not study.trials:
-        study.enqueue_trial(dict.fromkeys(space, 0))
-    until = time.monotonic() + 60 * minutes if minutes else float("inf")
-    while len(_distinct(study)) < every and time.monotonic() < until:
-        if trials and len(study.trials) >= trials and _distinct(study):
-            break
-        study.optimize(objective, n_trials=1)
-        if len(study.trials) > 3 * every:  # the sampler keeps to what it knows
-            break
-    settings = _nested(method, {n: space[n][i] for n, i in study.best_params.items()})
-    write_json(folder / "best.json", {
-        "settings": settings, "metric": metric, "value": study.best_value,
-        "trials": len(study.trials), "snapshot": found.ref, "protocol": chosen, "method": method,
-    })  # fmt: skip
-    return settings
+    for dead in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(dead.number, state=TrialState.FAIL)
+    # Were it seeded alike, one that goes on would draw again what it drew before it was killed.
+    seed = SEED + len(_ended(study))
+    study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5)
+    waiting = study.get_trials(states=(TrialState.WAITING,))
+    tried = [t.system_attrs.get("fixed_params") for t in waiting]
+    tried += [t.params for t in _ended(study)]
+    if defaults not in tried:
+        study.enqueue_trial(defaults)
+    return study
 
 
-def _distinct(study: Any) -> set[tuple[tuple[str, Any], ...]]:
-    return {tuple(sorted(t.params.items())) for t in study.trials if t.state.is_finished()}
+def _ended(study: Any) -> list[Any]:
+    """Trials that came to a result: complete or pruned, not those that failed or were killed."""
+    return [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
 
 
 def _space(method: str) -> dict[str, tuple[Any, ...]]:

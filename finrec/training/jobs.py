@@ -49,6 +49,7 @@ class Job:
         pid: of the working process; 0 when none works.
         message: last sentence for people.
         threads: of torch when the job was created; kept so that a resumed job rounds alike.
+        code: hash of the code by which it was begun; empty where it was not told.
     """
 
     run: str
@@ -58,6 +59,7 @@ class Job:
     pid: int
     message: str
     threads: int
+    code: str = ""
 
 
 def folder(run: str) -> Path:
@@ -67,8 +69,13 @@ def folder(run: str) -> Path:
     return config.models_dir() / "jobs" / run
 
 
-def create(settings: RunSettings) -> str:
-    """A new job, not yet started; its run's name tells data set, parts, seed and time."""
+def create(settings: RunSettings, code: str = "") -> str:
+    """A new job, not yet started; its run's name tells data set, parts, seed and time.
+
+    Args:
+        settings: what it is told.
+        code: hash of the code that begins it, so that no other one goes on unnoticed.
+    """
     data = settings.snapshot.partition("@")[0]
     parts = settings.parts.strip("+").replace("+", "-")
     stamp = datetime.now(UTC).strftime("%y%m%d-%H%M%S")
@@ -78,17 +85,18 @@ def create(settings: RunSettings) -> str:
         number += 1
         run = f"{base}-{number}"
     folder(run).mkdir(parents=True)
-    _write(run, settings, "queued", "Waiting to start.", _now(), threads=torch.get_num_threads())
+    threads = torch.get_num_threads()
+    _write(run, settings, "queued", "Waiting to start.", _now(), threads=threads, code=code)
     return run
 
 
-def start(settings: RunSettings) -> str:
+def start(settings: RunSettings, code: str = "") -> str:
     """Create a job and put it in line; it works in a process of its own when its turn comes.
 
     Returns:
         The run's name.
     """
-    run = create(settings)
+    run = create(settings, code)
     resume(run)
     return run
 
@@ -258,6 +266,7 @@ def read(run: str) -> Job:
         stored["pid"],
         died if state == "stopped" else stored["message"],
         stored["threads"],
+        stored.get("code", ""),
     )
 
 
@@ -266,7 +275,8 @@ def _now() -> str:
 
 
 def _update(job: Job, state: State, message: str, pid: int = 0) -> None:
-    _write(job.run, job.settings, state, message, job.created, pid, threads=job.threads)
+    _write(job.run, job.settings, state, message, job.created, pid,
+           threads=job.threads, code=job.code)  # fmt: skip
 
 
 def _write(
@@ -278,6 +288,7 @@ def _write(
     pid: int = 0,
     *,
     threads: int,
+    code: str,
 ) -> None:
     checkpoint.write_json(
         folder(run) / "job.json",
@@ -288,5 +299,6 @@ def _write(
             "created": created,
             "pid": pid,
             "threads": threads,
+            "code": code,
         },
     )

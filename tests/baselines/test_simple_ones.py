@@ -11,7 +11,7 @@ from finrec.baselines import METHODS, method
 from finrec.baselines.content import Content
 from finrec.baselines.popularity import Popularity
 from finrec.baselines.repeat import Repeat
-from finrec.schema import DataError
+from finrec.schema import DESCRIPTION, NAME, PRODUCT, DataError
 from finrec.scorer import KINDS, Cohort
 from finrec.split import split
 
@@ -55,6 +55,29 @@ def test_content_halves_what_was_before(small_dataset):
     both = content.score(one(cut, [0, 6], ["acquired"] * 2))[0]
     tie = 1e-3 * content.popularity
     np.testing.assert_allclose(both - tie, 0.5 * (parts[0] - tie) + parts[1] - tie, atol=1e-6)
+
+
+def named(small_dataset, names: list[str]):
+    """The split with products of these names and nothing else said of them."""
+    products = small_dataset.products[[PRODUCT, NAME, DESCRIPTION]].copy()
+    products[NAME], products[DESCRIPTION] = names, ""
+    return split(replace(small_dataset, products=products))
+
+
+def test_content_reads_names_of_a_single_character(small_dataset):
+    cut = named(small_dataset, list("abcdef" * 2))
+    content = Content().fit(cut.test, cut)
+    scores = content.score(one(cut, [3], ["acquired"]))[0]
+    assert set(np.argsort(-scores)[:2].tolist()) == {3, 9}  # both are called d
+
+
+@pytest.mark.parametrize("name", ["", "--"])
+def test_content_without_a_word_ranks_what_is_popular(small_dataset, name):
+    cut = named(small_dataset, [name] * 12)
+    content = Content().fit(cut.test, cut)
+    scores = content.score(one(cut, [3], ["acquired"]))[0]
+    popular = Popularity().fit(cut.test, cut).counts
+    np.testing.assert_allclose(scores, 1e-3 * popular / popular.sum(), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -62,6 +62,25 @@ def test_ownership_by_hand():
     assert found["taken"] == pytest.approx({"pairs": 2, "precision": 0.0, "recall": 0.0, "f1": 0.0})
 
 
+def test_ownership_scores_customers_with_their_links(small_dataset):
+    data = replace(
+        holdings(),
+        links=pd.DataFrame(
+            {"source": ["A"], "target": ["B"], "kind": ["household"], "weight": [1.0]}
+        ),
+    )
+    asked = []
+
+    class Looks(Same):
+        def score(self, customers) -> np.ndarray:
+            asked.append(customers.linked)
+            return super().score(customers)
+
+    ownership.evaluate(lambda fold: Looks([0, 1, 2]), split(data))
+    assert len(asked) == 2 and all(linked is not None for linked in asked)
+    assert all(len(linked.products) > 0 for linked in asked)
+
+
 def test_ownership_stands_in_the_metrics_of_holdings_alone(small_dataset):
     data = holdings()
     measured = protocols.evaluate(lambda fold: Same([0, 1, 2]), split(data), data.info, {})
@@ -95,6 +114,34 @@ def test_months_are_those_with_a_past(small_dataset):
     early = small_dataset.events["time"] < found[0] - pd.DateOffset(months=1)
     with pytest.raises(DataError, match="no month"):
         asof.months(replace(small_dataset, events=small_dataset.events[early]))
+
+
+def dated(days: list[str]) -> schema.Dataset:
+    """Customers who each take something on every one of these days."""
+    rows = [(f"C{c:02d}", "xyz"[(c + i) % 3], day) for i, day in enumerate(days) for c in range(30)]
+    events = pd.DataFrame(rows, columns=["customer_id", "product_id", "time"])
+    events["time"], events["kind"] = pd.to_datetime(events["time"]), ACQUIRED
+    events["amount"], events["order"] = np.nan, np.arange(len(events))
+    products = pd.DataFrame({"product_id": list("xyz"), "name": list("xyz"), "description": ""})
+    people = pd.DataFrame({"customer_id": sorted(set(events["customer_id"]))})
+    return schema.Dataset(schema.DatasetInfo("dated", "Dated", ks=(1,)), people, products, events)
+
+
+@pytest.mark.parametrize("day", [1, 15, 28])
+def test_the_last_month_of_a_panel_is_whole_on_whatever_day_it_is_dated(day):
+    panel = dated([f"{m:%Y-%m}-{day:02d}" for m in pd.date_range("2023-09-01", periods=7, freq="MS")])  # fmt: skip  # noqa: E501
+    assert asof.months(panel, 1) == [pd.Timestamp("2024-03-01")]
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [("2024-03-01", "2024-02-01"), ("2024-03-20", "2024-02-01"), ("2024-03-28", "2024-03-01")],
+)
+@pytest.mark.parametrize("every", ["D", "7D"])
+def test_the_last_month_of_daily_or_weekly_data_is_whole_when_it_has_ended(end, last, every):
+    days = pd.date_range(end=end, start=None, periods=180 if every == "D" else 26, freq=every)
+    found = asof.months(dated([f"{d:%Y-%m-%d}" for d in days]), 1)
+    assert found == [pd.Timestamp(last)]
 
 
 def test_each_month_learns_from_its_past_alone(small_dataset):

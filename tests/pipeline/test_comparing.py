@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +19,7 @@ import pytest
 from finrec import config, schema, snapshots
 from finrec.pipeline import cells, compare, comparing
 from finrec.schema import DataError
+from finrec.training.turns import locked
 
 METHODS = ["popularity", "markov", "itemcf"]
 
@@ -81,6 +85,46 @@ def asked(pid: int) -> list[str]:
     except OSError:
         return []
     return words[words.index("finrec") + 1 :] if "finrec" in words else []
+
+
+def test_killed_alone_it_takes_the_cell_that_is_measured_with_it(
+    home: Path, small_dataset: schema.Dataset
+) -> None:
+    snapshots.write(small_dataset)
+    long = compare.plan("small", ["sasrec"], seeds=1, given={"sasrec": {"epochs": 100_000}})
+    comparing.start(long.name)
+
+    def processes(word: str) -> list[int]:
+        pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
+        return [p for p in pids if asked(p)[:1] == [word] and home_of(p) == str(home)]
+
+    lock = config.data_dir() / "comparisons" / "locks" / long.cells[0].key
+    wait(lambda: locked(lock))  # it is being measured
+    (worker,), (child,) = processes("compare"), processes("cell")
+    os.kill(worker, signal.SIGKILL)
+    try:
+        wait(lambda: not locked(lock), 10)
+        wait(lambda: state(long) == "interrupted", 10)
+        assert processes("cell") == []
+    finally:
+        if child in processes("cell"):
+            os.kill(child, signal.SIGKILL)
+
+
+def home_of(pid: int) -> str:
+    """FINREC_HOME of a process."""
+    try:
+        told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    except OSError:
+        return ""
+    return next((t.partition("=")[2] for t in told if t.startswith("FINREC_HOME=")), "")
+
+
+def test_a_cell_whose_parent_is_gone_measures_nothing(made: compare.Comparison) -> None:
+    cell = made.cells[0]
+    words = [sys.executable, "-m", "finrec", "cell", json.dumps(compare.asdict(cell))]
+    ended = subprocess.run([*words, "--parent", "1"], check=False, timeout=100)
+    assert ended.returncode == 1 and not cell.done
 
 
 def test_one_comparison_works_at_a_time(made: compare.Comparison, monkeypatch: Any) -> None:

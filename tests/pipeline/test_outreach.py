@@ -206,6 +206,20 @@ def test_the_forecast_is_held_against_what_happened(bank):
     assert found.spread >= 0 and f"{found.happened:,} did" in found.sentence
 
 
+def test_the_forecast_is_made_with_the_links_between_customers(bank, monkeypatch):
+    asked = []
+    real = type(bank.scorer).score
+
+    def score(self, customers):
+        asked.append(customers.linked)
+        return real(self, customers)
+
+    monkeypatch.setattr(type(bank.scorer), "score", score)
+    outreach.backtest(bank)
+    assert asked and all(linked is not None for linked in asked)
+    assert sum(len(linked.products) for linked in asked) > 0
+
+
 def test_accepted_offers_are_learned_from_and_never_tested_on(bank):
     with pytest.raises(DataError, match="No accepted offer"):
         outreach.with_feedback(bank.snapshot.ref)

@@ -1,0 +1,114 @@
+"""Tuning: within its budget, the defaults first, killed and gone on with, never on test cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finrec import schema, snapshots
+from finrec.pipeline import compare, planning, tuning
+from finrec.schema import DataError
+
+
+@pytest.fixture
+def ref(home: Path, small_dataset: schema.Dataset) -> str:
+    return snapshots.write(small_dataset).ref
+
+
+def told(monkeypatch: pytest.MonkeyPatch, values: dict[int, Any] | None = None) -> list[Any]:
+    """Settings that are tried of our network: each trial is worth less than the one before.
+
+    Where ``values`` has an exception for a trial's place in the list, it is raised.
+    """
+    asked: list[Any] = []
+
+    def fused(settings: Any, parts: Any, metric: str, trial: Any) -> float:
+        asked.append(settings)
+        if (values or {}).get(len(asked)):
+            raise (values or {})[len(asked)]
+        return 1.0 / len(asked)
+
+    monkeypatch.setattr(tuning, "_fused", fused)
+    return asked
+
+
+def test_a_budget_is_spent_once_though_the_preset_itself_is_best(
+    ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = told(monkeypatch)
+    budget = 0.005
+    (cell, *_) = compare.plan(ref, ["+gnn"], budget=budget).cells
+    assert cell.settings == {} and len(asked) > 1
+    known = tuning.tuned(ref, "R2", "+gnn")
+    assert known is not None and known.settings == {} and not known.whole
+    tried = len(asked)
+    # What lies between two trials is no part of their seconds, so a rest of the budget may be left.
+    compare.plan(ref, ["+gnn"], budget=known.seconds / 60)
+    assert len(asked) == tried
+    assert tuning.tuned(ref, "R2", "baseline") is None
+
+
+def test_a_larger_budget_tunes_for_what_is_left_of_it(
+    ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuning.tune(ref, "markov", trials=1)
+    known = tuning.tuned(ref, "R2", "markov")
+    assert known is not None and known.seconds > 0 and not known.whole
+    asked: list[float] = []
+    monkeypatch.setattr(
+        planning.tuning, "tune", lambda *_, minutes: asked.append(minutes) or {"weight": 5.0}
+    )
+    said: list[dict[str, Any]] = []
+    (cell,) = compare.plan(ref, ["markov"], budget=3.0, progress=said.append).cells
+    assert asked == [pytest.approx(3.0 - known.seconds / 60)] and asked[0] < 3.0
+    assert said == [{"event": "tuning", "method": "markov", "minutes": asked[0]}]
+    assert cell.settings == {"weight": 5.0}
+    compare.plan(ref, ["markov"], budget=known.seconds / 120)
+    assert len(asked) == 1, "all of that was spent"
+
+
+def test_what_was_tried_whole_is_not_tuned_again(ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tuning.tune(ref, "itemcf", minutes=5)
+    known = tuning.tuned(ref, "R2", "itemcf")
+    assert known is not None and known.whole
+    monkeypatch.setattr(planning.tuning, "tune", lambda *_, **__: pytest.fail("tuned again"))
+    compare.plan(ref, ["itemcf"], budget=60)
+
+
+def test_killed_in_its_third_trial_two_are_kept_and_others_are_drawn(
+    ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = told(monkeypatch, {3: KeyboardInterrupt()})  # leaves its trial as kill -9 does
+    with pytest.raises(KeyboardInterrupt):
+        tuning.tune(ref, "+gnn", trials=4)
+    known = tuning.tuned(ref, "R2", "+gnn")
+    assert known is not None and known.settings == {}, "best.json is there before the end"
+    tuning.tune(ref, "+gnn", trials=4)
+    assert len(asked) == 5, "four came to an end, the one that was killed does not count"
+    plain = [s for s in asked if s == asked[0]]
+    assert len(plain) == 1, "the defaults are tried once"
+    assert asked[3] not in asked[:3], "it does not draw again what it drew"
+
+
+def test_killed_in_its_first_trial_the_defaults_still_come_first(
+    ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = told(monkeypatch, {1: KeyboardInterrupt(), 2: KeyboardInterrupt()})
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tuning.tune(ref, "+gnn", trials=1)
+    assert tuning.tuned(ref, "R2", "+gnn") is None
+    assert tuning.tune(ref, "+gnn", trials=1) == {}
+    assert asked[0] == asked[1] == asked[2]
+
+
+def test_two_processes_do_not_tune_the_same_and_no_limit_is_negative(ref: str) -> None:
+    folder = tuning._folder(ref, "R2", "markov", "standard")
+    folder.mkdir(parents=True)
+    with tuning._alone(folder, "markov"), pytest.raises(DataError, match="Another process tunes"):
+        tuning.tune(ref, "markov", trials=1)
+    for limits in ({"trials": -1}, {"minutes": -1.0}, {"minutes": float("nan")}):
+        with pytest.raises(DataError, match="can't be below 0"):
+            tuning.tune(ref, "markov", **limits)
