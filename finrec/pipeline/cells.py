@@ -52,6 +52,8 @@ class Cell:
         seed: of everything random.
         settings: of the method, where not its defaults: arguments, or ``model`` and ``train``.
         preset: of the fused model; empty for other methods.
+        planned: key when it was planned. What was measured under it stays, though the code has
+            changed since; what was not is measured under the key of the code as it is.
     """
 
     snapshot: str
@@ -60,6 +62,12 @@ class Cell:
     seed: int
     settings: dict[str, Any]
     preset: str = ""
+    planned: str = ""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is measured, without when it was planned."""
+        return {name: value for name, value in asdict(self).items() if name != "planned"}
 
     @property
     def fused(self) -> bool:
@@ -70,7 +78,7 @@ class Cell:
     def key(self) -> str:
         """Hash of what decides the figures."""
         told = {
-            **asdict(self),
+            **self.asked,
             "code": code.of_fused() if self.fused else code.of_method(self.method),
             # Its values, for its name says nothing of them.
             **({"values": presets.PRESETS.get(self.preset or "standard")} if self.fused else {}),
@@ -80,7 +88,10 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Where the finished cell is, or will be."""
-        return config.data_dir() / "comparisons" / "cells" / self.key
+        cells = config.data_dir() / "comparisons" / "cells"
+        if self.planned and (cells / self.planned / RESULT).is_file():
+            return cells / self.planned
+        return cells / self.key
 
     @property
     def done(self) -> bool:
@@ -131,7 +142,7 @@ def _alone(cell: Cell) -> Iterator[None]:
 def _measure(cell: Cell, progress: Progress) -> None:
     found, per_case = _fused(cell, progress) if cell.fused else _baseline(cell)
     found |= {
-        "cell": asdict(cell),
+        "cell": cell.asked,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "commit": code.commit(),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ def plan(
     stamp = datetime.now(UTC)
     while _file(name := f"{found.info.name}-{stamp:%y%m%d-%H%M%S}").exists():
         stamp += timedelta(seconds=1)  # two in one second have two names
+    cells = tuple(replace(c, planned=c.key) for c in cells)
     made = Comparison(name, cells, stamp.isoformat(timespec="seconds"))
     write_json(_file(name), {"created": made.created, "cells": [asdict(c) for c in made.cells]})
     return made

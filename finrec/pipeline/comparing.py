@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -179,8 +179,8 @@ def delete(name: str) -> None:
     """
     if standing(name).state in LIVE:
         raise DataError(f"{name} is at work; cancel it first.")
-    others = [asdict(c) for m in compare.comparisons() if m.name != name for c in m.cells]
-    own = [asdict(c) for c in compare.find(name).cells]
+    others = [c.asked for m in compare.comparisons() if m.name != name for c in m.cells]
+    own = [c.asked for c in compare.find(name).cells]
     own = [told for told in own if told not in others]
     folder = config.data_dir() / "comparisons"
     for result in (folder / "cells").glob(f"*/{RESULT}"):
@@ -283,7 +283,7 @@ def expected(cells: Sequence[Cell]) -> float:
 
 def mark(made: Comparison) -> str:
     """Changes whenever another cell is measured; part of the caches' keys."""
-    return hashlib.sha256("".join(c.key for c in made.done).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join(c.folder.name for c in made.done).encode()).hexdigest()[:12]
 
 
 def coverage(made: Comparison, protocol: str) -> dict[str, float]:

@@ -137,3 +137,16 @@ def test_a_command_holds_the_protocol_that_is_not_the_datas_own(ref: str) -> Non
     assert runs.find(run["run"]).settings == other.run_settings(), "it measures the same cell"
     said, _, err = call("train", ref, "--protocol", "R3")
     assert said == 2 and "protocol" in err
+
+
+def test_what_was_measured_stays_when_the_code_changes(ref: str, own_code: Path) -> None:
+    made = compare.plan(ref, ["popularity", "markov"])
+    cells.measure(made.cells[0])
+    with (own_code / "baselines" / "markov.py").open("a") as stream:
+        stream.write("# changed\n")
+    code.of_method.cache_clear()
+    found = compare.find(made.name)
+    assert [c.method for c in found.done] == ["popularity"] and len(compare.tidy(found))
+    assert not compare.plan(ref, ["popularity"]).done, "a new one is of the code as it is"
+    assert compare.run(found, apart=False) == [] and len(found.done) == 2
+    assert found.cells[1].folder.name != made.cells[1].planned
