@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -188,3 +189,30 @@ def test_backtest_takes_baselines_and_our_own_network(small_dataset, monkeypatch
     assert found["value"].between(0, 1).all()
     with pytest.raises(DataError, match="unknown"):
         rolling.backtest(snapshot.ref, ["nothing"], 1)
+
+
+def test_backtest_chooses_the_epoch_before_the_month_that_it_tests(small_dataset, monkeypatch):
+    snapshot = snapshots.write(small_dataset, {"source": "tests", "files": []})
+    learned, ranked = [], []
+    rank = rolling.protocols.ranking
+
+    def ranking(scorer, cases, *how):
+        ranked.append(cases)
+        return rank(scorer, cases, *how)
+
+    def fit(given, histories, settings, validate, epochs=None):
+        scorer = Same([0.0] * 12)
+        learned.append((given, validate is not None, epochs))
+        if validate is not None:
+            validate(scorer)
+        return SimpleNamespace(epochs=7, scorer=scorer)
+
+    monkeypatch.setattr(rolling.protocols, "ranking", ranking)
+    monkeypatch.setattr(rolling.assemble, "inputs", lambda cut, fold, told: (fold, None))
+    monkeypatch.setattr(rolling.fit, "fit", fit)
+    rolling.backtest(snapshot.ref, ["baseline"], 1)
+    assert learned == [("valid", True, None), ("test", False, 7)]
+    (month,) = asof.origins(small_dataset, asof.months(small_dataset, 1))
+    chosen_on, tested_on = ranked
+    assert np.array_equal(chosen_on.relevant, month.split.valid.cases.relevant)
+    assert np.array_equal(tested_on.relevant, month.split.test.cases.relevant)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from finrec import schema, snapshots
+from finrec.baselines.markov import Markov
 from finrec.pipeline import compare, planning, tuning
 from finrec.schema import DataError
+from finrec.split import split
 
 
 @pytest.fixture
@@ -112,3 +116,73 @@ def test_two_processes_do_not_tune_the_same_and_no_limit_is_negative(ref: str) -
     for limits in ({"trials": -1}, {"minutes": -1.0}, {"minutes": float("nan")}):
         with pytest.raises(DataError, match="can't be below 0"):
             tuning.tune(ref, "markov", **limits)
+
+
+def test_a_method_is_tuned_on_validation_alone(
+    ref: str, small_dataset: schema.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[Any] = []
+    ranked: list[Any] = []
+    real, rank = Markov.fit, tuning.protocols.ranking
+
+    def fit(self: Markov, fold: Any, cut: Any, rng: Any = None) -> Markov:
+        learned.append(fold.train["time"].max())
+        return real(self, fold, cut, rng)
+
+    def ranking(scorer: Any, cases: Any, *how: Any) -> Any:
+        ranked.append(cases)
+        return rank(scorer, cases, *how)
+
+    monkeypatch.setattr(Markov, "fit", fit)
+    monkeypatch.setattr(tuning.protocols, "ranking", ranking)
+    tuning.tune(ref, "markov", trials=2)
+    parts = split(small_dataset)
+    assert len(learned) == 2 and max(learned) < parts.valid.until
+    for cases in ranked:
+        assert np.array_equal(cases.relevant, parts.valid.cases.relevant)
+        assert not np.array_equal(cases.relevant, parts.test.cases.relevant)
+
+
+class Learns:
+    """Stands for our network's learning: its validation after each pass is as scripted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, curves: list[list[float]]) -> None:
+        self.curves = curves
+        self.passes: list[int] = []
+        self.folds: list[str] = []
+        self.cases: list[Any] = []
+        self.value = 0.0
+        monkeypatch.setattr(tuning.assemble, "inputs", self.inputs)
+        monkeypatch.setattr(tuning.protocols, "ranking", self.ranking)
+        monkeypatch.setattr(tuning.fit, "fit", self.fit)
+
+    def inputs(self, parts: Any, fold: str, settings: Any) -> tuple[None, None]:
+        self.folds.append(fold)
+        return None, None
+
+    def ranking(self, scorer: Any, cases: Any, *how: Any) -> Any:
+        self.cases.append(cases)
+        return SimpleNamespace(mean=lambda: {"ndcg@3": self.value})
+
+    def fit(self, given: Any, histories: Any, settings: Any, validate: Any) -> Any:
+        curve = self.curves[len(self.passes)]
+        self.passes.append(0)
+        for self.value in curve:
+            self.passes[-1] += 1
+            validate(None)
+        return SimpleNamespace(valid=max(curve))
+
+
+def test_our_network_is_tuned_on_validation_alone_and_pruned(
+    ref: str, small_dataset: schema.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = [0.5] * 6, [0.1] * 6
+    learns = Learns(monkeypatch, [good, good, good, bad, good])
+    tuning.tune(ref, "+gnn", trials=5)
+    assert learns.passes[:3] == [6, 6, 6] and learns.passes[4] == 6
+    assert learns.passes[3] < 6, "it fell behind, and was not learned to its end"
+    assert set(learns.folds) == {"valid"}
+    own = split(small_dataset).valid.cases.relevant
+    assert all(np.array_equal(cases.relevant, own) for cases in learns.cases)
+    known = tuning.tuned(ref, "R2", "+gnn")
+    assert known is not None and known.settings == {}, "of equals the first is kept"
