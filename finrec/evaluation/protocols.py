@@ -187,6 +187,21 @@ def _counts(split: Split, fold: FoldName) -> np.ndarray:
     return np.bincount(places, minlength=len(split.catalogue))
 
 
+def all_new(cases: Cases, known: np.ndarray) -> np.ndarray:
+    """Cases in which only products were taken that nobody had before, bool [C].
+
+    A case with one known product among them does not count: a hit may be that one.
+
+    Args:
+        cases: held-out cases.
+        known: whether a product has an event in what is learned from, bool [N].
+    """
+    taken = np.diff(cases.offsets)
+    rows = np.repeat(np.arange(len(cases)), taken)
+    before = np.bincount(rows, known[cases.relevant], len(cases))
+    return cast("np.ndarray", (before == 0) & (taken > 0))
+
+
 def _ranked(
     scorer: Scorer,
     split: Split,
@@ -202,7 +217,13 @@ def _ranked(
         views[name] = ranked[masked].mean()
     found = ranked[True]
     one = cases.customers.lengths == 1
-    slices = {"warm": found.warm, "cold": ~found.warm, "one event": one}
+    known = _counts(split, "test") > 0
+    slices = {
+        "warm": found.warm,
+        "cold": ~found.warm,
+        "one event": one,
+        "new product": all_new(cases, known),
+    }
     views["slices"] = {
         which: {"cases": int(rows.sum()), **found.mean(rows)}
         for which, rows in slices.items()

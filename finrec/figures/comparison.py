@@ -31,7 +31,12 @@ VIEW_WORDS = {
     "masked": "products already taken are left out",
     "unmasked": "all products are ranked",
 }
-SLICE_WORDS = {"all": "all customers", "warm": "customers with a past", "cold": "new customers"}
+SLICE_WORDS = {
+    "all": "all customers",
+    "warm": "customers with a past",
+    "cold": "new customers",
+    "new product": "products that nobody had before",
+}
 PART_COLOURS = dict(zip(PARTS, (BLUE, ORANGE, GREEN, PURPLE), strict=True))
 PAIR_METRICS = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 LONG = ["run", "method", "parts", "preset", "seed", "slice", "metric", "value"]

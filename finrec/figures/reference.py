@@ -37,6 +37,7 @@ DRAWN = {
 }
 SLICES = {
     "all": "All", "warm": "With a past", "cold": "New", "one event": "With one event",
+    "new product": "Taking what nobody had before",
     "persistence": "Persistence instead of the method", "never": "Nothing held, ever",
     "taken": "What was not held before",
 }  # fmt: skip

@@ -76,6 +76,39 @@ def test_evaluate_reports_both_views_the_references_and_protocol_p(small_dataset
     assert found["P"]["always_yes"]["precision"] == pytest.approx(0.5)
 
 
+def test_a_case_is_of_a_new_product_when_nobody_had_any_of_what_was_taken(small_dataset):
+    cut = split(small_dataset)
+    cases = replace(
+        cut.test.cases.take(np.arange(4)),
+        offsets=np.array([0, 1, 3, 4, 6]),
+        relevant=np.array([0, 2, 1, 2, 2, 3]),  # 0 | 2, 1 | 2 | 2, 3
+    )
+    known = np.array([True, True, False, False])
+    assert protocols.all_new(cases, known).tolist() == [False, False, True, True]
+
+
+def test_cases_of_new_products_are_measured_apart_where_there_are_some(small_dataset):
+    cut = split(small_dataset)
+    popular = Popularity().fit(cut.test, cut)
+    plain = protocols.evaluate(lambda fold: popular, cut, small_dataset.info, {})
+    assert "new product" not in plain.metrics["R2"]["slices"], "here everything was sold before"
+    first = cut.test.cases.relevant[cut.test.cases.offsets[:-1]]
+    new = first[0]
+    held_out = small_dataset.events[TIME] >= cut.test.until
+    before = small_dataset.events[PRODUCT] == cut.catalogue.ids[new]
+    later = split(replace(small_dataset, events=small_dataset.events[held_out | ~before]))
+    popular = Popularity().fit(later.test, later)
+    done = protocols.evaluate(lambda fold: popular, later, small_dataset.info, {})
+    found = done.metrics["R2"]["slices"]["new product"]
+    cases = later.test.cases
+    alone = [
+        set(cases.relevant[a:b]) == {later.catalogue.index(np.array([cut.catalogue.ids[new]]))[0]}
+        for a, b in zip(cases.offsets[:-1], cases.offsets[1:], strict=True)
+    ]
+    assert found["cases"] == sum(alone) > 0
+    assert found["hr@3"] == done.per_case.loc[alone, "hr@3"].mean()
+
+
 def test_threshold_maximises_f1_where_it_is_chosen():
     truth = np.array([True, False, True, True, False, False])
     score = np.array([0.9, 0.8, 0.7, 0.7, 0.2, 0.1])
