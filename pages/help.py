@@ -18,6 +18,8 @@ MEASURED = """
   figures and are never mixed.
 - **New customers** are those without any event before the test; they are judged by their
   attributes.
+- **Products that nobody had before** the test are judged by their own attributes, and
+  measured apart where there are such cases.
 """
 
 WHY = """

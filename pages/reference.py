@@ -12,8 +12,6 @@ from finrec.pipeline import compare, origins
 from finrec.pipeline import published as verbs
 from pages import frame, versus
 
-VIEWS = {True: "What is not held", False: "Everything that may be taken"}
-
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the reference results …")
 def rows(digest: str) -> Any:
@@ -61,16 +59,15 @@ def draw() -> None:
             format_func=lambda p: figures.PROTOCOL_WORDS.get(p, p),
         )  # fmt: skip
         own = figures.narrowed(own, split=held_out)
-    masked = True
-    if protocol != "P":
+    if protocol in figures.RANKING:
+        words = figures.views(own)
         masked = row.selectbox(
-            "Ranked", figures.choices(own, "masked", (True, False)), key="reference view",
-            format_func=VIEWS.__getitem__,
-        )  # fmt: skip
-    own = figures.narrowed(own, masked=masked)
+            "Ranked", list(words), key="reference view", format_func=words.__getitem__
+        )
+        own = figures.narrowed(own, masked=masked)
     kinds = figures.DRAWN if protocol == "P" else figures.SLICES
     which = row.selectbox(
-        "Beside what was taken" if protocol == "P" else "Customers",
+        "Beside what was taken" if protocol == "P" else "Cases",
         figures.choices(own, "slice", tuple(kinds)),
         format_func=lambda s: kinds.get(s, formats.words(s)),
         key="reference drawn" if protocol == "P" else "reference slice",
@@ -84,6 +81,9 @@ def draw() -> None:
     twin = figures.measurements(own, str(metric), titles)
     frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
     versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
+    for note in (figures.nothing_left_out(found, str(dataset), protocol), figures.as_now(own)):
+        if note:
+            st.caption(note)
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
     with st.expander("Where the methods are from", icon=":material/menu_book:"):
         st.dataframe(origins.table(table["method"].tolist()), hide_index=True)

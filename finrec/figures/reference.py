@@ -20,7 +20,8 @@ from finrec.figures.style import FAINT, GREY, empty, styled
 COSTS = ("seconds_train", "seconds_score", "parameters", "peak_mib")
 FIRST = ("ndcg", "hr", "f1", "recall", "precision", "mrr", "map", "pr_auc", "roc_auc")
 # Of the test pairs themselves, not of how well a method tells them apart.
-NOT_QUALITY = {"threshold", "prevalence", "positives", "pairs_stand_for"}
+NOT_QUALITY = {"threshold", "prevalence", "positives", "pairs_stand_for", "changed"}
+RANKING = ("R1", "R2")
 LOWER_IS_BETTER = {"gini", "log_loss", "brier", "ece"}
 SUMMARY = ["method", "seeds", "mean", "sd", "low", "high", *COSTS]
 PROTOCOL_WORDS = {
@@ -53,6 +54,42 @@ def choices(rows: pd.DataFrame, column: str, order: Sequence[Any] = ()) -> list[
     """Different values of a column, in an order where one is given."""
     found = list(rows[column].dropna().unique())
     return sorted(found, key=lambda v: (order.index(v) if v in order else len(order), str(v)))
+
+
+def views(rows: pd.DataFrame) -> dict[bool, str]:
+    """What was ranked in these rows of R1 or R2, in words, by ``masked``."""
+    told = choices(rows, "masked", (True, False))
+    if True not in told:
+        return {False: "Everything that may be taken, what is held included"}
+    words = {True: "What is not held", False: "Everything, what is held included"}
+    return {bool(masked): words[bool(masked)] for masked in told}
+
+
+def nothing_left_out(rows: pd.DataFrame, dataset: str, protocol: str) -> str:
+    """Why a data set's lists leave nothing out, where they don't; empty otherwise."""
+    own = narrowed(rows, dataset=dataset, protocol=protocol)
+    if protocol not in RANKING or own.empty or own["masked"].any():
+        return ""
+    return (
+        "No product is left out of these lists for being held: here products are taken again, "
+        "or the data say what could be offered."
+    )
+
+
+def as_now(rows: pd.DataFrame) -> str:
+    """How little a high figure of protocol O means; empty for rows of other protocols.
+
+    Args:
+        rows: of one data set, protocol and slice.
+    """
+    changed = rows.loc[(rows["protocol"] == "O") & (rows["metric"] == "changed"), "value"]
+    if changed.empty:
+        return ""
+    return (
+        "Persistence, which says that all stays held as it is, is right about "
+        f"{formats.share(1 - float(changed.mean()), 2)} of these pairs. A high figure here says "
+        "little about recommendations; only what is above persistence is the method's."
+    )
 
 
 def metrics(rows: pd.DataFrame) -> list[str]:

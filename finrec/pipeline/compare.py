@@ -187,7 +187,8 @@ def tidy(made: Comparison) -> pd.DataFrame:
     ``low`` and ``high`` are the bootstrap interval over customers of the headline metrics, NaN for
     others. The slice of pairs is the way their negatives were drawn; ``all`` is uniform. ``split``
     is the protocol by which data were held out, of pairs, too. ``masked``: what was held before was
-    not ranked; never where a product may be taken again, or the data say what may be taken.
+    not ranked; never where a product may be taken again, or the data say what may be taken. Pairs
+    (P) never have it beside what was taken; ownership (O) and T leave nothing out.
     """
     rows: list[dict[str, Any]] = []
     for cell in made.done:
@@ -239,7 +240,8 @@ def _views(block: dict[str, Any]) -> list[tuple[bool, bool, str, dict[str, Any]]
     if "masked" not in block:  # pairs
         drawn = {k: v for k, v in block.get("variants", {}).items() if k != "uniform"}
         drawn |= {k: block[k] for k in OWNERSHIP if k in block}
-        return [(True, True, name, values) for name, values in {"all": block, **drawn}.items()]
+        apart = "always_yes" in block  # P: what was held is no negative
+        return [(True, apart, name, values) for name, values in {"all": block, **drawn}.items()]
     masked = "unmasked" in block  # else there was nothing to leave out
     found = [(True, masked, "all", block["masked"]), (True, masked, "all", block.get("lists", {}))]
     found += [(True, masked, name, values) for name, values in block.get("slices", {}).items()]

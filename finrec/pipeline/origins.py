@@ -8,6 +8,7 @@ from finrec import baselines
 from finrec.config import PARTS
 from finrec.figures.reference import label
 
+STAND_IN = "stand-in for "
 OWN = {
     "baseline": "finrec's own network: behaviour Transformer",
     "+tl": "finrec's own network: behaviour Transformer, transfer learning",
@@ -22,6 +23,11 @@ def source(method: str) -> str:
     return OWN[method] if method in PARTS else known.source if known else ""
 
 
+def stands_in_for(method: str) -> str:
+    """The paper's method whose place this one takes; empty where it is that method itself."""
+    return _told(method)[0]
+
+
 def title(method: str) -> str:
     """A method's name for people."""
     known = baselines.METHODS.get(method)
@@ -29,5 +35,15 @@ def title(method: str) -> str:
 
 
 def table(methods: list[str]) -> pd.DataFrame:
-    """Columns Method, Source, a row a method."""
-    return pd.DataFrame({"Method": map(title, methods), "Source": map(source, methods)})
+    """Columns Method, Source, Stands in for (empty where it is the method itself)."""
+    rows = [(title(m), *reversed(_told(m))) for m in methods]
+    return pd.DataFrame(rows, columns=["Method", "Source", "Stands in for"])
+
+
+def _told(method: str) -> tuple[str, str]:
+    """What a method stands in for, and the publication by which it does."""
+    told = source(method)
+    if not told.startswith(STAND_IN):
+        return "", told
+    instead, _, own = told.removeprefix(STAND_IN).partition(": ")
+    return instead, own

@@ -133,13 +133,14 @@ def beside(ours: pd.DataFrame) -> pd.DataFrame:
     for one in paper.to_dict("records"):
         dataset = OURS[one["dataset"]]
         method = OURS.get(one["method"], one["method"])
+        here = origins.title(method) + (", a stand-in" if origins.stands_in_for(method) else "")
         name, scale = METRICS[one["metric"]]
         rows.append({
             **{k: one[k] for k in COLUMNS[:4]},
             "paper": one["value"],
             "ours": scale * means.get((dataset, method, name), float("nan")),
             "measured_on": dataset,
-            "here": origins.title(method),
+            "here": here,
             "why": f"{WHY_DATA[one['dataset']]} {WHY_PAIRS if scale == 100 else WHY_COST}",
         })  # fmt: skip
     return pd.DataFrame(rows)

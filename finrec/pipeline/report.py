@@ -18,16 +18,17 @@ from finrec.schema import DataError
 from finrec.split import split
 
 PROTOCOLS = {
-    "R1": "R1, leave one out: each customer's last event is test, the one before validation; the "
-    "whole catalogue is ranked, what is in the history left out unless it may be taken again. It "
-    "leaks time between customers and is kept because published figures use it.",
+    "R1": "R1, leave one out: each customer's last event is test, the one before validation; "
+    "{ranked}. It leaks time between customers and is kept because published figures use it.",
     "R2": "R2, by time: everything before a date is learned from, settings are chosen on what "
-    "follows, the test is what comes after that; the whole catalogue is ranked, what is held left "
-    "out unless it may be taken again.",
+    "follows, the test is what comes after that; {ranked}.",
     "P": "P, pairs: each held-out acquisition beside one product drawn at random; the threshold "
     "is chosen on validation. It says how well acquisitions are told from random products, not "
     "how good recommendations are.",
 }
+RANKED = "the whole catalogue is ranked, what is in the history left out"
+RANKED_AGAIN = "the whole catalogue is ranked, held products included, because they are taken again"
+RANKED_OFFERED = "what could be offered by the source's own account is ranked"
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2429; max-width: 1000px; margin: 2rem auto;
   padding: 0 1rem; }
@@ -110,6 +111,16 @@ def provenance(made: Comparison) -> list[str]:
     return said
 
 
+def protocols(made: Comparison) -> list[str]:
+    """How what is shown was measured, a sentence each."""
+    snapshot = store.find(made.done[0].snapshot)
+    ranked = RANKED_AGAIN if snapshot.info.repeatable else RANKED
+    if "candidates" in snapshot.rows:
+        ranked = RANKED_OFFERED
+    shown = {*(c.protocol for c in made.done), "P"}
+    return [words.format(ranked=ranked) for name, words in PROTOCOLS.items() if name in shown]
+
+
 def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     names = [c for c in grid.COLUMNS if c in table]
     cells = [
@@ -124,7 +135,7 @@ def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
     lines = [f"# Comparison {made.name}", ""]
-    lines += [f"- {s}" for s in [*provenance(made), *PROTOCOLS.values()]]
+    lines += [f"- {s}" for s in [*provenance(made), *protocols(made)]]
     for title, table in _sections(made, metrics):
         names, cells = _rows(table)
         lines += ["", f"## {title}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
@@ -138,7 +149,7 @@ def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
 
 def _html(made: Comparison, metrics: Sequence[str]) -> str:
     body = [f"<h1>Comparison {html.escape(made.name)}</h1>", "<ul>"]
-    body += [f"<li>{html.escape(s)}</li>" for s in [*provenance(made), *PROTOCOLS.values()]]
+    body += [f"<li>{html.escape(s)}</li>" for s in [*provenance(made), *protocols(made)]]
     body.append("</ul>")
     for title, table in _sections(made, metrics):
         body.append(f"<h2>{html.escape(title)}</h2>")
@@ -151,6 +162,9 @@ def _html(made: Comparison, metrics: Sequence[str]) -> str:
         body.append(f"<h2>{html.escape(more.title)}</h2>")
         if more.note:
             body.append(f"<p>{html.escape(more.note)}</p>")
+        if more.chart is not None:
+            drawn = more.chart.to_html(full_html=False, include_plotlyjs=False)
+            body.append(f'<div role="img" aria-label="{html.escape(more.title)}">{drawn}</div>')
         body.append(_table(more.title, more.names, more.cells))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

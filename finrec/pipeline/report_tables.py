@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
+import plotly.graph_objects as go
 
 from finrec.figures import formats
-from finrec.figures.reference import DRAWN, label
+from finrec.figures.reference import DRAWN, RANKING, as_popularity, bars, label, summary
 from finrec.pipeline import compare, origins, published
 from finrec.pipeline.compare import Comparison
 
@@ -24,12 +25,14 @@ class Table:
         note: a sentence on how to read it; may be empty.
         names: of the columns.
         cells: a list a row.
+        chart: drawn above the table in HTML.
     """
 
     title: str
     note: str
     names: list[str]
     cells: list[list[str]]
+    chart: go.Figure | None = None
 
 
 def tables(made: Comparison) -> list[Table]:
@@ -38,7 +41,7 @@ def tables(made: Comparison) -> list[Table]:
     found = []
     for split, own in rows.groupby("split"):
         found += [*_pairs(own, str(split)), *_lists(own, str(split))]
-    return [*found, *_ownership(made), *_paper(made, rows), _sources(made)]
+    return [*found, *_ownership(made), *_paper(made, rows), _sources(made, rows)]
 
 
 def _pairs(rows: pd.DataFrame, split: str) -> list[Table]:
@@ -51,7 +54,8 @@ def _pairs(rows: pd.DataFrame, split: str) -> list[Table]:
             continue
         names, cells = _by_method(mine, PAIRS, "f1")
         note = "The threshold is chosen on validation. Always saying yes has recall 1."
-        found.append(Table(f"Yes or no, {split}: {words.lower()}", note, names, cells))
+        chart = bars(summary(mine, "f1"), "f1", compare.titles())[0]
+        found.append(Table(f"Yes or no, {split}: {words.lower()}", note, names, cells, chart))
     return found
 
 
@@ -139,7 +143,13 @@ def _paper(made: Comparison, rows: pd.DataFrame) -> list[Table]:
     return [Table("The paper beside these figures", "", names, cells)]
 
 
-def _sources(made: Comparison) -> Table:
-    methods = list(dict.fromkeys(c.method for c in made.cells))
-    cells = [[label(m, compare.titles()), origins.source(m)] for m in methods]
-    return Table("Where the methods are from", "", ["Method", "Source"], cells)
+def _sources(made: Comparison, rows: pd.DataFrame) -> Table:
+    table = origins.table(list(dict.fromkeys(c.method for c in made.cells)))
+    lists = rows[rows["protocol"].isin(RANKING) & (rows["slice"] == "all")]
+    note = as_popularity(summary(lists, compare.headline(made)))
+    return Table(
+        "Where the methods are from",
+        note,
+        list(map(str, table)),
+        table.astype("str").to_numpy().tolist(),
+    )

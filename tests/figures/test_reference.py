@@ -98,6 +98,26 @@ def test_twin_has_the_command_of_every_measurement() -> None:
     assert twin["SD over seeds"].iloc[3] == pytest.approx(np.std([0.2, 0.4], ddof=1))
 
 
+def test_what_was_ranked_is_said_as_it_was() -> None:
+    assert reference.views(ROWS)[True] == "What is not held"
+    assert reference.nothing_left_out(ROWS, "bank", "R2") == ""
+    again = ROWS.assign(masked=False)
+    assert list(reference.views(again)) == [False]
+    assert "what is held included" in reference.views(again)[False]
+    assert "taken again" in reference.nothing_left_out(again, "bank", "R2")
+    assert reference.nothing_left_out(again, "bank", "P") == ""
+
+
+def test_ownership_is_not_shown_without_persistence() -> None:
+    held = pd.DataFrame([
+        row("sasrec", 0, "accuracy", 0.998, protocol="O"),
+        row("sasrec", 0, "changed", 0.0025, protocol="O"),
+    ])  # fmt: skip
+    assert "99.75" in reference.as_now(held) and "says little" in reference.as_now(held)
+    assert reference.metrics(held) == ["accuracy"], "what changes is no method's quality"
+    assert reference.as_now(OWN) == ""
+
+
 def test_ablation_has_quality_time_and_parameters_with_deviations() -> None:
     table = reference.ablation(ROWS, "bank")
     assert table["Variant"].tolist() == ["Events", "Events + text + graph"]

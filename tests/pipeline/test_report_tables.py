@@ -85,10 +85,34 @@ def test_ownership_stands_beside_persistence(monkeypatch, both) -> None:
     assert {row[0] for row in table.cells} >= {"Persistence: what is held now", "Popularity"}
     slices = compare.tidy(both).query("protocol == 'O'")["slice"]
     assert {"all", "persistence", "never", "taken"} == set(slices)
+    assert not compare.tidy(both).query("protocol == 'O'")["masked"].any()
+    assert compare.tidy(both).query("protocol == 'P'")["masked"].all()
 
 
 def test_stand_ins_are_named() -> None:
     assert "stand-in for Zhang" in origins.source("sasrec")
     near = published.beside(pd.DataFrame())
     zhang = near[near["method"] == "Zhang et al. (2019)"]
-    assert set(zhang["here"]) == {"SASRec"}
+    assert set(zhang["here"]) == {"SASRec, a stand-in"}
+    jung = near[near["method"] == "Jung et al. (2018)"]
+    assert set(jung["here"]) == {"Robo-advisor"}
+    table = origins.table(["sasrec", "itemcf"]).set_index("Method")
+    assert table.loc["SASRec", "Stands in for"] == "Zhang et al. (2019), a survey"
+    assert table.loc["SASRec", "Source"].startswith("Kang and McAuley (2018)")
+    assert table["Stands in for"].iloc[1] == ""
+
+
+def test_a_report_says_what_was_ranked_and_why_a_robo_advisor_is_popularity(
+    home, small_dataset
+) -> None:
+    from dataclasses import replace
+
+    again = replace(small_dataset, info=replace(small_dataset.info, name="again", repeatable=True))
+    for dataset, ranked in ((small_dataset, report.RANKED), (again, report.RANKED_AGAIN)):
+        made = compare.plan(snapshots.write(dataset).ref, ["popularity", "robo_advisor"])
+        assert compare.run(made, apart=False) == []
+        for suffix in (".md", ".html"):
+            text = report.to_bytes(made, suffix).decode()
+            assert ranked in text and "R1, leave one out" not in text
+            assert "robo-advisor ranks as popularity" in text
+        assert 'aria-label="Yes or no, R2: all products not taken"' in text
