@@ -80,10 +80,10 @@ def draw() -> None:
     titles = compare.titles()
     twin = figures.measurements(own, str(metric), titles)
     frame.chart(*figures.bars(table, str(metric), titles), twin, "reference bars")
-    versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     for note in (figures.nothing_left_out(found, str(dataset), protocol), figures.as_now(own)):
         if note:
             st.caption(note)
+    versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
     with st.expander("Where the methods are from", icon=":material/menu_book:"):
         st.dataframe(origins.table(table["method"].tolist()), hide_index=True)

@@ -95,7 +95,7 @@ def metric(value: float | None) -> str:
 def measure(name: str) -> str:
     """A quality measure's name: ``ndcg@5`` is ``NDCG@5``, ``recall@5`` is ``Recall@5``."""
     base, at, k = name.partition("@")
-    known = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+    known = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC", "gini": "Gini"}
     short = base.upper() if len(base) <= 4 else words(base)
     return known.get(base, short) + at + k
 

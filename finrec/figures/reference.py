@@ -60,8 +60,8 @@ def views(rows: pd.DataFrame) -> dict[bool, str]:
     """What was ranked in these rows of R1 or R2, in words, by ``masked``."""
     told = choices(rows, "masked", (True, False))
     if True not in told:
-        return {False: "Everything that may be taken, what is held included"}
-    words = {True: "What is not held", False: "Everything, what is held included"}
+        return {False: "What may be taken"}
+    words = {True: "What is not held", False: "What is held, too"}
     return {bool(masked): words[bool(masked)] for masked in told}
 
 

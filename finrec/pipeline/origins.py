@@ -35,9 +35,9 @@ def title(method: str) -> str:
 
 
 def table(methods: list[str]) -> pd.DataFrame:
-    """Columns Method, Source, Stands in for (empty where it is the method itself)."""
-    rows = [(title(m), *reversed(_told(m))) for m in methods]
-    return pd.DataFrame(rows, columns=["Method", "Source", "Stands in for"])
+    """Columns Method, Stands in for (empty where it is the method itself), Source."""
+    rows = [(title(m), *_told(m)) for m in methods]
+    return pd.DataFrame(rows, columns=["Method", "Stands in for", "Source"])
 
 
 def _told(method: str) -> tuple[str, str]:

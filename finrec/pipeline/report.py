@@ -22,9 +22,9 @@ PROTOCOLS = {
     "{ranked}. It leaks time between customers and is kept because published figures use it.",
     "R2": "R2, by time: everything before a date is learned from, settings are chosen on what "
     "follows, the test is what comes after that; {ranked}.",
-    "P": "P, pairs: each held-out acquisition beside one product drawn at random; the threshold "
-    "is chosen on validation. It says how well acquisitions are told from random products, not "
-    "how good recommendations are.",
+    "P": "P, pairs: each held-out acquisition beside one product drawn at random, one drawn by "
+    "popularity, or all that were not taken; the threshold is chosen on validation. It says how "
+    "well acquisitions are told from other products, not how good recommendations are.",
 }
 RANKED = "the whole catalogue is ranked, what is in the history left out"
 RANKED_AGAIN = "the whole catalogue is ranked, held products included, because they are taken again"

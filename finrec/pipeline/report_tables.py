@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from finrec.figures import formats
+from finrec.figures import formats, grid, holding
 from finrec.figures.reference import DRAWN, RANKING, as_popularity, bars, label, summary
 from finrec.pipeline import compare, origins, published
 from finrec.pipeline.compare import Comparison
@@ -94,18 +94,18 @@ def _ownership(made: Comparison) -> list[Table]:
     """Protocol O, with persistence beside it, where the data tell holdings."""
     figures = ("accuracy", "precision", "recall", "f1")
     blocks: dict[str, list[dict[str, dict[str, float]]]] = {}
+    as_now: dict[str, list[dict[str, dict[str, float]]]] = {}  # the same for every method
     for cell in made.done:
         block = cell.result()["metrics"].get("O")
         if block:
             name = label(cell.method, compare.titles())
             blocks.setdefault(name, []).append({"all": block, "taken": block["taken"]})
-            persistence = {"all": block["persistence"], "taken": {}}
-            blocks["Persistence: what is held now"] = [persistence]
-            blocks["Never: nobody holds anything"] = [{"all": block["never"], "taken": {}}]
+            for key in ("persistence", "never"):
+                as_now[holding.ROWS[key]] = [{"all": block[key], "taken": {}}]
     if not blocks:
         return []
     cells = []
-    for name, found in blocks.items():
+    for name, found in (as_now | blocks).items():
         row = [name, *(_mean([f["all"].get(k) for f in found]) for k in figures)]
         cells.append([*row, _mean([f["taken"].get("f1") for f in found])])
     note = (
@@ -127,20 +127,13 @@ def _paper(made: Comparison, rows: pd.DataFrame) -> list[Table]:
     near = near[near["measured_on"] == made.cells[0].snapshot.partition("@")[0]]
     if near.empty:
         return []
-    cells = [
-        [
-            str(one["table"]),
-            str(one["method"]),
-            str(one["here"]),
-            str(one["metric"]),
-            f"{float(one['paper']):g}",
-            "" if one["ours"] != one["ours"] else f"{float(one['ours']):.2f}",
-            str(one["why"]),
-        ]
-        for one in near.to_dict("records")
-    ]
-    names = ["Table", "Method", "Here measured", "Metric", "Paper", "Here", "Why they can't be compared"]  # fmt: skip  # noqa: E501
-    return [Table("The paper beside these figures", "", names, cells)]
+    found = []
+    for number, cells in grid.beside(near).groupby("Table"):
+        cells = cells[[c for c in cells if c not in ("Table", "Data set", "On")]].astype("str")
+        why = str(near.loc[near["table"] == number, "why"].iloc[0])
+        title = f"The paper's table {number} beside these figures"
+        found.append(Table(title, why, list(map(str, cells)), cells.to_numpy().tolist()))
+    return found
 
 
 def _sources(made: Comparison, rows: pd.DataFrame) -> Table:

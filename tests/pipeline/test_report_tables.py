@@ -82,11 +82,36 @@ def test_ownership_stands_beside_persistence(monkeypatch, both) -> None:
     told = {**first, "metrics": {**first["metrics"], "O": whole}}
     monkeypatch.setattr("finrec.pipeline.cells.Cell.result", lambda cell: told)
     table = next(t for t in report_tables.tables(both) if t.title == "Ownership, O")
-    assert {row[0] for row in table.cells} >= {"Persistence: what is held now", "Popularity"}
+    assert [row[0] for row in table.cells] == [
+        "Persistence: what is held now", "Never: nobody holds anything", "Popularity",
+        "Item-based CF",
+    ]  # fmt: skip
     slices = compare.tidy(both).query("protocol == 'O'")["slice"]
     assert {"all", "persistence", "never", "taken"} == set(slices)
     assert not compare.tidy(both).query("protocol == 'O'")["masked"].any()
     assert compare.tidy(both).query("protocol == 'P'")["masked"].all()
+
+
+def test_the_papers_tables_stand_beside_ours_in_markdown_and_html(home, small_dataset) -> None:
+    from dataclasses import replace
+
+    asked = replace(small_dataset, info=replace(small_dataset.info, name="senate"))
+    made = compare.plan(snapshots.write(asked).ref, ["popularity", "robo_advisor"])
+    assert compare.run(made, apart=False) == []
+    table = next(t for t in report_tables.tables(made) if t.title.startswith("The paper's table 1"))
+    mine = [row for row in table.cells if row[0] == "Jung et al. (2018)"]
+    f1 = compare.tidy(made).query(
+        "protocol == 'P' and slice == 'all' and method == 'robo_advisor' and metric == 'f1'"
+    )
+    ours = f"{100 * f1['value'].iloc[0]:.2f}"
+    assert any("84.46" in row and ours in row and "Robo-advisor" in row for row in mine)
+    assert "customers" in table.note, "why they can't be compared"
+    for suffix in (".md", ".html"):
+        text = report.to_bytes(made, suffix).decode()
+        assert "84.46" in text and all(
+            f"The paper&#x27;s table {n} " in text or f"The paper's table {n} " in text
+            for n in (1, 2, 3, 4)
+        )
 
 
 def test_stand_ins_are_named() -> None:
