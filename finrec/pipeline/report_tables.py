@@ -45,7 +45,7 @@ def tables(made: Comparison) -> list[Table]:
 
 
 def _pairs(rows: pd.DataFrame, split: str) -> list[Table]:
-    """One table a way of drawing; with the interval over customers of F1 where it was kept."""
+    """One table a way of drawing; with the intervals over customers where they were kept."""
     found = []
     own = rows[rows["protocol"] == "P"]
     for drawn, words in DRAWN.items():
@@ -73,8 +73,8 @@ def _by_method(
     means = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="mean")
     means = means.reindex(columns=[m for m in metrics if m in means])
     deviations = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="std")
-    ends = rows[rows["metric"] == first].groupby("method")[["low", "high"]].mean()
-    bounded = ends.notna().all(axis=1).any()
+    ends = rows.groupby(["method", "metric"])[["low", "high"]].mean().dropna()
+    bounded = [m for m in means if m in ends.index.get_level_values("metric")]
     cells = []
     for method in map(str, means[first].sort_values(ascending=False).index):
         row = [label(method, compare.titles())]
@@ -82,12 +82,12 @@ def _by_method(
         for metric, mean in means.loc[method].items():
             spread = spreads.get(metric, float("nan"))
             row.append(f"{mean:.4f} ± {spread:.4f}" if spread == spread else f"{mean:.4f}")
-        if bounded:
-            low, high = ends.loc[method]
-            row.append(f"{low:.4f} to {high:.4f}" if low == low else "")
+        for metric in bounded:
+            low, high = ends.loc[(method, metric)] if (method, metric) in ends.index else ("", "")
+            row.append(f"{low:.4f} to {high:.4f}" if low != "" else "")
         cells.append(row)
     names = ["Method", *(formats.measure(str(m)) for m in means)]
-    return [*names, f"95 % of {formats.measure(first)}"] if bounded else names, cells
+    return [*names, *(f"95 % of {formats.measure(str(m))}" for m in bounded)], cells
 
 
 def _ownership(made: Comparison) -> list[Table]:

@@ -72,6 +72,10 @@ def test_a_report_shows_pairs_lists_and_sources(both) -> None:
     value = mine[(mine["method"] == "itemcf") & (mine["metric"] == "pr_auc")]["value"].iloc[0]
     table = next(t for t in report_tables.tables(both) if t.title.startswith("Yes or no, R2: all"))
     assert any(f"{value:.4f}" in row for row in table.cells)
+    own = mine[(mine["method"] == "itemcf") & (mine["metric"] == "precision")].iloc[0]
+    row = dict(zip(table.names, next(r for r in table.cells if "Item" in r[0]), strict=True))
+    assert row["95 % of Precision"] == f"{own['low']:.4f} to {own['high']:.4f}"
+    assert {"95 % of Recall", "95 % of F1", "Brier", "ECE"} <= set(row)
 
 
 def test_ownership_stands_beside_persistence(monkeypatch, both) -> None:
