@@ -73,8 +73,12 @@ def _by_method(
     means = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="mean")
     means = means.reindex(columns=[m for m in metrics if m in means])
     deviations = rows.pivot_table(index="method", columns="metric", values="value", aggfunc="std")
-    ends = rows.groupby(["method", "metric"])[["low", "high"]].mean().dropna()
-    bounded = [m for m in means if m in ends.index.get_level_values("metric")]
+    ends = rows.groupby(["method", "metric"])[["low", "high"]].mean().dropna().reset_index()
+    told = {
+        (str(e["method"]), str(e["metric"])): f"{e['low']:.4f} to {e['high']:.4f}"
+        for e in ends.to_dict("records")
+    }
+    bounded = [str(m) for m in means if str(m) in set(ends["metric"])]
     cells = []
     for method in map(str, means[first].sort_values(ascending=False).index):
         row = [label(method, compare.titles())]
@@ -82,12 +86,10 @@ def _by_method(
         for metric, mean in means.loc[method].items():
             spread = spreads.get(metric, float("nan"))
             row.append(f"{mean:.4f} ± {spread:.4f}" if spread == spread else f"{mean:.4f}")
-        for metric in bounded:
-            low, high = ends.loc[(method, metric)] if (method, metric) in ends.index else ("", "")
-            row.append(f"{low:.4f} to {high:.4f}" if low != "" else "")
+        row += [told.get((method, metric), "") for metric in bounded]
         cells.append(row)
     names = ["Method", *(formats.measure(str(m)) for m in means)]
-    return [*names, *(f"95 % of {formats.measure(str(m))}" for m in bounded)], cells
+    return [*names, *(f"95 % of {formats.measure(m)}" for m in bounded)], cells
 
 
 def _ownership(made: Comparison) -> list[Table]:
