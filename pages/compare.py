@@ -128,8 +128,9 @@ def models(snapshot: Snapshot) -> None:
         return
     labels = comparison.run_labels(runs)
     chosen = st.multiselect(
-        "Models", list(labels), default=list(labels), format_func=labels.__getitem__, key="compared"
-    )
+        "Models", list(labels), default=list(labels), format_func=labels.__getitem__,
+        key=f"compared {snapshot.ref}",  # another data set has other models, all of them chosen
+    )  # fmt: skip
     picked = [r for r in runs if r.id in chosen]
     if not picked:
         st.info("Choose at least one model.")

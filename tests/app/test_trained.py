@@ -106,7 +106,7 @@ def test_compare_names_data_protocol_view_and_seeds(screen: Screen, trained: lis
 
 def test_compare_without_a_choice_asks_for_one(screen: Screen, trained: list[Any]) -> None:
     app = screen("compare")
-    app = calm(app.multiselect(key="compared").set_value([]).run())
+    app = calm(next(m for m in app.multiselect if m.label == "Models").set_value([]).run())
     assert "Choose at least one model." in texts(app)
 
 
