@@ -86,9 +86,10 @@ def draw() -> None:
     versus.trade_off(scatter.of_rows(own, str(metric), titles), str(metric), "reference")
     frame.download(twin, f"reference-{dataset}-{protocol}", "save reference")
     with st.expander("Where the methods are from", icon=":material/menu_book:"):
-        st.dataframe(origins.table(table["method"].tolist()), hide_index=True)
-        if figures.as_popularity(table):
-            st.caption(figures.as_popularity(table))
+        sources = origins.table(table["method"].tolist())
+        frame.show(sources, "reference sources", "Where the methods are from")
+        if note := figures.as_popularity(table):
+            st.caption(note)
     if dataset == "demo":
         st.caption("The demo bank is generated: its figures say nothing about real demand.")
     variants = figures.ablation(found, str(dataset))

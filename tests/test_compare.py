@@ -123,7 +123,8 @@ def test_a_failing_cell_is_told_and_the_others_go_on(made):
 def test_tuning_keeps_the_best_on_validation_and_compare_uses_it(made, monkeypatch):
     ref = made.cells[0].snapshot
     settings = tuning.tune("small", "markov", trials=6)
-    assert settings == tuning.best(ref, "R2", "markov") and set(settings) == {"weight", "days"}
+    assert settings == tuning.tuned(ref, "R2", "markov").settings
+    assert set(settings) == {"weight", "days"}
     (cell,) = compare.plan("small", ["markov"]).cells
     assert cell.settings == settings
     monkeypatch.setattr(tuning.protocols, "ranking", None)  # nothing is tried

@@ -24,11 +24,8 @@ def pairs(
     if part not in ("all", "warm"):
         raise DataError(f"Slice {part!r} is unknown; choose all or warm.")
     made = compare.find(comparison)
-    if not made.done:
-        raise DataError(f"{made.name} has no finished cell; run `finrec compare {made.name}`.")
     wanted = metric or compare.headline(made)
-    for protocol in dict.fromkeys(c.protocol for c in made.done):
-        cells = [c for c in made.done if c.protocol == protocol]
+    for protocol, cells in made.measured().items():
         found = differences.pairs(cells, wanted, part)
         told = {"comparison": made.name, "protocol": protocol, "metric": wanted, "pairs": found}
         if as_json:

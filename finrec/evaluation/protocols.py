@@ -217,18 +217,18 @@ def _ranked(
         views[name] = ranked[masked].mean()
     found = ranked[True]
     one = cases.customers.lengths == 1
-    known = _counts(split, "test") > 0
+    counts = _counts(split, "test")
     slices = {
         "warm": found.warm,
         "cold": ~found.warm,
         "one event": one,
-        "new product": all_new(cases, known),
+        "new product": all_new(cases, counts > 0),
     }
     views["slices"] = {
         which: {"cases": int(rows.sum()), **found.mean(rows)}
         for which, rows in slices.items()
         if 0 < rows.sum() < len(rows)
     }
-    figures = beyond.figures(found.top, _counts(split, "test"), split.catalogue.table)
+    figures = beyond.figures(found.top, counts, split.catalogue.table)
     views["lists"] = {"k": info.ks[0], **figures}
     return views, found

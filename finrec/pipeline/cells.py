@@ -227,17 +227,10 @@ def in_a_child(cell: Cell) -> subprocess.Popen[bytes]:
         filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
     )
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "finrec",
-            "cell",
-            json.dumps(asdict(cell)),
-            "--parent",
-            str(os.getpid()),
-        ],  # fmt: skip
+        [sys.executable, "-m", "finrec", "cell", json.dumps(asdict(cell)),
+         "--parent", str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=environment,
-    )
+    )  # fmt: skip

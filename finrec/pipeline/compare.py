@@ -51,6 +51,19 @@ class Comparison:
         """Cells that are measured."""
         return [c for c in self.cells if c.done]
 
+    def measured(self) -> dict[str, list[Cell]]:
+        """Cells that are measured, by protocol.
+
+        Raises:
+            DataError: when there is none yet.
+        """
+        found: dict[str, list[Cell]] = {}
+        for cell in self.done:
+            found.setdefault(cell.protocol, []).append(cell)
+        if not found:
+            raise DataError(f"{self.name} has no finished cell; run `finrec compare {self.name}`.")
+        return found
+
 
 def plan(
     snapshot: str,
@@ -205,7 +218,7 @@ def tidy(made: Comparison) -> pd.DataFrame:
             "command": command(cell),
         }  # fmt: skip
         for protocol, block in found["metrics"].items():
-            for headline_view, masked, part, values in _views(block):
+            for headline_view, masked, part, values in _views(protocol, block):
                 told = intervals if headline_view else {}
                 rows += [
                     {**fixed, "protocol": protocol, "masked": masked, "slice": part,
@@ -229,18 +242,18 @@ def _intervals(cell: Cell) -> dict[tuple[str, str, str], dict[str, float]]:
                 told = {"low": interval.low, "high": interval.high}
                 found[(cell.protocol, part, metric)] = told
     pairs = cell.result()["metrics"].get("P", {})
-    for _, _, part, block in _views(pairs):
+    for _, _, part, block in _views("P", pairs):
         for metric, (low, high) in block.get("intervals", {}).items():
             found[("P", part, metric)] = {"low": low, "high": high}
     return found
 
 
-def _views(block: dict[str, Any]) -> list[tuple[bool, bool, str, dict[str, Any]]]:
+def _views(protocol: str, block: dict[str, Any]) -> list[tuple[bool, bool, str, dict[str, Any]]]:
     """Of a protocol's metrics: whether it is the headline view, masked, the slice, values."""
-    if "masked" not in block:  # pairs
+    if "masked" not in block:  # no lists
         drawn = {k: v for k, v in block.get("variants", {}).items() if k != "uniform"}
         drawn |= {k: block[k] for k in OWNERSHIP if k in block}
-        apart = "always_yes" in block  # P: what was held is no negative
+        apart = protocol == "P"  # what was held is no negative
         return [(True, apart, name, values) for name, values in {"all": block, **drawn}.items()]
     masked = "unmasked" in block  # else there was nothing to leave out
     found = [(True, masked, "all", block["masked"]), (True, masked, "all", block.get("lists", {}))]
@@ -282,19 +295,13 @@ def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:
         seconds_train, seconds_score, parameters; best mean first.
     """
     rows = []
-    for protocol in dict.fromkeys(c.protocol for c in made.cells):
-        cells = [c for c in made.done if c.protocol == protocol]
+    for protocol, cells in made.measured().items():
         told: dict[str, list[dict[str, Any]]] = {}
         for cell in cells:
             told.setdefault(cell.method, []).append(cell.result())
         found = differences.seen(cells, metric, part)
-        others = {m: s for m, s in found.items() if m != OURS and OURS in found}
-        p = differences.holm(
-            {m: differences.p_customers(found[OURS], s) for m, s in others.items()}
-        )
-        p_seeds = differences.holm(
-            {m: differences.p_seeds(found[OURS], s) for m, s in others.items()}
-        )
+        others = {m: (found[OURS], s) for m, s in found.items() if m != OURS and OURS in found}
+        p, p_seeds = differences.tested(others)
         for method, measured in found.items():
             middle, sd = significance.spread(measured.seeds)
             interval = significance.bootstrap(measured.cases, measured.customers)

@@ -86,6 +86,14 @@ def holm(p: dict[str, float]) -> dict[str, float]:
     return {k: known.get(k, float("nan")) for k in p}
 
 
+def tested(two: dict[str, tuple[Seen, Seen]]) -> tuple[dict[str, float], dict[str, float]]:
+    """P over customers, and over customers and seeds, by pair; each adjusted for their number."""
+    return (
+        holm({name: p_customers(*both) for name, both in two.items()}),
+        holm({name: p_seeds(*both) for name, both in two.items()}),
+    )
+
+
 def pairs(cells: list[Cell], metric: str, part: str = "all") -> pd.DataFrame:
     """Every two methods of a protocol, the better one first.
 
@@ -95,8 +103,7 @@ def pairs(cells: list[Cell], metric: str, part: str = "all") -> pd.DataFrame:
     """
     found = sorted(seen(cells, metric, part).values(), key=lambda m: -float(np.mean(m.seeds)))
     two = {f"{a.method} {b.method}": (a, b) for a, b in itertools.combinations(found, 2)}
-    over_customers = holm({name: p_customers(*both) for name, both in two.items()})
-    over_seeds = holm({name: p_seeds(*both) for name, both in two.items()})
+    over_customers, over_seeds = tested(two)
     rows = [
         {
             "better": a.method,

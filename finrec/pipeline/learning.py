@@ -90,7 +90,7 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
         job = jobs.read(run)
         torch.set_num_threads(job.threads)
         try:
-            done = _train(run, job.settings, tell)
+            done = _train(job, tell)
         except fit.Cancelled:
             jobs.stopped(run)
             raise
@@ -102,7 +102,8 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
     return done
 
 
-def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
+def _train(job: jobs.Job, tell: Progress) -> Run:
+    run, settings = job.run, job.settings
     snapshot = store.find(settings.snapshot)
     parts = split(snapshot.load(), settings.protocol)
     tell({"event": "start", "message": f"Learning from {parts.description}"})
@@ -156,9 +157,8 @@ def _train(run: str, settings: RunSettings, tell: Progress) -> Run:
     )
     provenance = _provenance(snapshot, settings, chosen, final, scale)
     provenance |= {"paths": weighed, "best_offers": vars(best)}
-    began = jobs.read(run).code
-    if began != provenance["code"]:  # neither code alone made these weights
-        provenance["code"] = f"{began or 'unknown'}, then {provenance['code']}"
+    if job.code != provenance["code"]:  # neither code alone made these weights
+        provenance["code"] = f"{job.code or 'unknown'}, then {provenance['code']}"
     if measured.metrics.get("T", {}).get("best_on_validation") == "network":
         provenance["intensity"] = measured.metrics["T"]["intensity"]
     tell({"event": "done", "message": f"Done: {run}."})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from finrec.figures.reference import RANKING
 from finrec.pipeline import origins
 from finrec.schema import DataError
 
@@ -14,7 +15,6 @@ RESULTS = Path(__file__).parent.parent.parent / "data" / "results"
 REFERENCE = "reference.csv"
 WORDS = ("dataset", "snapshot", "protocol", "split", "slice", "method", "metric", "commit",
          "machine", "command")  # fmt: skip
-SPLITS = ("R1", "R2")
 COSTS = ("seconds_train", "seconds_score", "parameters")
 INTERVAL = ("low", "high")
 NUMBERS = (*COSTS, "peak_mib", "seed", "value")
@@ -107,7 +107,7 @@ def with_split(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if "split" in rows:
         return rows
-    lists = rows[rows["protocol"].isin(SPLITS)]
+    lists = rows[rows["protocol"].isin(RANKING)]
     known = dict(zip(lists["dataset"], lists["protocol"], strict=True))
     return rows.assign(split=[known.get(name, "") for name in rows["dataset"]])
 
@@ -150,8 +150,9 @@ def _means(ours: pd.DataFrame) -> dict[tuple[str, str, str], float]:
     """Mean over seeds by data set, method and metric or cost."""
     if ours.empty:
         return {}
-    by_time = with_split(ours).groupby("dataset", observed=True)["split"].transform("max")
-    ours = ours[with_split(ours)["split"] == by_time]  # R2 where a data set was held out both ways
+    ours = with_split(ours)
+    by_time = ours.groupby("dataset", observed=True)["split"].transform("max")
+    ours = ours[ours["split"] == by_time]  # R2 where a data set was held out both ways
     cell, long = ["dataset", "method", "seed"], ["dataset", "method", "seed", "metric", "value"]
     wanted = [m for m, _ in METRICS.values()]
     pairs = ours[(ours["protocol"] == "P") & ours["metric"].isin(wanted)]

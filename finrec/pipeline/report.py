@@ -14,6 +14,7 @@ from finrec import snapshots as store
 from finrec.figures import grid
 from finrec.pipeline import compare, report_tables
 from finrec.pipeline.compare import Comparison
+from finrec.pipeline.report_tables import Table
 from finrec.schema import DataError
 from finrec.split import split
 
@@ -61,8 +62,7 @@ def to_bytes(
     made: Comparison, suffix: str, metrics: Sequence[str] = (), name: str = "The file"
 ) -> bytes:
     """A comparison's report as a file's content; see :func:`write`."""
-    if not made.done:
-        raise DataError(f"{made.name} has no finished cell; run `finrec compare {made.name}`.")
+    made.measured()  # or say that nothing is
     shown = list(metrics) or [compare.headline(made)]
     kinds = {".html": _html, ".md": _markdown}
     if suffix not in kinds:
@@ -70,7 +70,8 @@ def to_bytes(
     return kinds[suffix](made, shown).encode()
 
 
-def _sections(made: Comparison, metrics: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+def _sections(made: Comparison, metrics: Sequence[str]) -> list[Table]:
+    """All tables, the ranking first."""
     found = []
     for metric in metrics:
         for part in ("all", "warm"):
@@ -79,8 +80,9 @@ def _sections(made: Comparison, metrics: Sequence[str]) -> list[tuple[str, pd.Da
             table = compare.summary(made, metric, part)
             who = "customers with a past" if part == "warm" else "all cases"
             for protocol, rows in table.groupby("protocol"):
-                found.append((f"{metric}, {protocol}, {who}", rows.drop(columns="protocol")))
-    return found
+                title = f"{metric}, {protocol}, {who}"
+                found.append(Table(title, "", *_rows(rows), grid.bars(rows, metric)[0]))
+    return [*found, *report_tables.tables(made)]
 
 
 def _has_cold(made: Comparison) -> bool:
@@ -136,14 +138,10 @@ def _rows(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 def _markdown(made: Comparison, metrics: Sequence[str]) -> str:
     lines = [f"# Comparison {made.name}", ""]
     lines += [f"- {s}" for s in [*provenance(made), *protocols(made)]]
-    for title, table in _sections(made, metrics):
-        names, cells = _rows(table)
-        lines += ["", f"## {title}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in cells]
-    for more in report_tables.tables(made):
-        lines += ["", f"## {more.title}", "", *([more.note, ""] if more.note else [])]
-        lines += [f"| {' | '.join(more.names)} |", "|---" * len(more.names) + "|"]
-        lines += [f"| {' | '.join(c.replace('|', '/') for c in row)} |" for row in more.cells]
+    for table in _sections(made, metrics):
+        lines += ["", f"## {table.title}", "", *([table.note, ""] if table.note else [])]
+        lines += [f"| {' | '.join(table.names)} |", "|---" * len(table.names) + "|"]
+        lines += [f"| {' | '.join(c.replace('|', '/') for c in row)} |" for row in table.cells]
     return "\n".join(lines) + "\n"
 
 
@@ -151,21 +149,14 @@ def _html(made: Comparison, metrics: Sequence[str]) -> str:
     body = [f"<h1>Comparison {html.escape(made.name)}</h1>", "<ul>"]
     body += [f"<li>{html.escape(s)}</li>" for s in [*provenance(made), *protocols(made)]]
     body.append("</ul>")
-    for title, table in _sections(made, metrics):
-        body.append(f"<h2>{html.escape(title)}</h2>")
-        drawn = grid.bars(table, title.partition(",")[0])[0].to_html(
-            full_html=False, include_plotlyjs=False
-        )
-        body.append(f'<div role="img" aria-label="{html.escape(title)}">{drawn}</div>')
-        body.append(_table(title, *_rows(table)))
-    for more in report_tables.tables(made):
-        body.append(f"<h2>{html.escape(more.title)}</h2>")
-        if more.note:
-            body.append(f"<p>{html.escape(more.note)}</p>")
-        if more.chart is not None:
-            drawn = more.chart.to_html(full_html=False, include_plotlyjs=False)
-            body.append(f'<div role="img" aria-label="{html.escape(more.title)}">{drawn}</div>')
-        body.append(_table(more.title, more.names, more.cells))
+    for table in _sections(made, metrics):
+        body.append(f"<h2>{html.escape(table.title)}</h2>")
+        if table.note:
+            body.append(f"<p>{html.escape(table.note)}</p>")
+        if table.chart is not None:
+            drawn = table.chart.to_html(full_html=False, include_plotlyjs=False)
+            body.append(f'<div role="img" aria-label="{html.escape(table.title)}">{drawn}</div>')
+        body.append(_table(table.title, table.names, table.cells))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f"<title>{html.escape(made.name)}</title><style>{STYLE}</style>"

@@ -69,12 +69,6 @@ def tuned(ref: str, protocol: str, method: str, preset: str = "standard") -> Tun
     return Tuned(dict(told["settings"]), told.get("seconds", 0.0), told.get("whole", False))
 
 
-def best(ref: str, protocol: str, method: str, preset: str = "standard") -> dict[str, Any]:
-    """Settings that tuning found; empty when there was none, or the preset itself is best."""
-    found = tuned(ref, protocol, method, preset)
-    return found.settings if found else {}
-
-
 def tune(
     snapshot: str,
     method: str,
