@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,30 @@ def test_options_beside_the_name_of_a_comparison_are_refused(
         assert code == 2 and "leave out --seeds, --set" in err
     code, _, err = call("compare", made.name, "--metric", "hr@3", "--json")
     assert code == 0, err
+
+
+def test_several_snapshots_are_measured_one_after_the_other_and_tabled(
+    ref: str, small_dataset: schema.Dataset, tmp_path: Path
+) -> None:
+    info = replace(small_dataset.info, name="other", ks=(2, 5))
+    other = snapshots.write(replace(small_dataset, info=info)).ref
+    file = tmp_path / "table.csv"
+    code, _, err = call("compare", f"{ref},nosuch", "--methods", "popularity")
+    assert code == 2 and "'nosuch' is not a snapshot" in err and verbs.comparisons() == []
+    code, _, err = call("compare", f"{ref},{other}", "--methods", "popularity", "--metric", "hr@3")
+    assert code == 2 and "'hr@3' is unknown" in err and verbs.comparisons() == []
+    how = ("--methods", "popularity,markov", "--reference", file, "--json")
+    code, out, err = call("compare", f"{ref}, {other},{ref}", *how)
+    assert code == 0, err
+    told = json.loads(out.splitlines()[-1])["comparisons"]
+    assert [(c["done"], c["of"], len(c["summary"])) for c in told] == [(2, 2, 2)] * 2
+    code, _, err = call("report", file, "--out", tmp_path / "table.md")
+    assert code == 0, err
+    written = (tmp_path / "table.md").read_text()
+    assert {f"## {small_dataset.info.name}", "## other"} <= set(written.splitlines())
+    assert "| NDCG@3 |" in written and "| NDCG@2 |" in written
+    code, _, err = call("report", tmp_path / "none.csv", "--out", tmp_path / "table.md")
+    assert code == 2 and "none.csv can't be read" in err
 
 
 def test_every_method_named_is_tuned(ref: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
@@ -15,11 +16,18 @@ import typer
 from finrec.commands import screen
 from finrec.schema import DataError
 
+if TYPE_CHECKING:
+    from finrec.pipeline.compare import Comparison
+
 
 def compare(
     context: typer.Context,
     snapshot: Annotated[
-        str, typer.Argument(help="A snapshot; or the name of a comparison to go on with.")
+        str,
+        typer.Argument(
+            help="A snapshot, or several with commas between; or the name of a comparison to go "
+            "on with."
+        ),
     ],
     methods: Annotated[
         str, typer.Option(help="all, ablation, baselines, or names with commas between.")
@@ -46,7 +54,7 @@ def compare(
 ) -> None:
     """Measure methods on a snapshot, each cell once; killed, give the same command again."""
     from finrec.pipeline import compare as verbs
-    from finrec.pipeline import comparing
+    from finrec.pipeline import comparing, planning
 
     def tell(event: dict[str, Any]) -> None:
         if event["event"] == "cell":
@@ -65,27 +73,50 @@ def compare(
         made = verbs.find(snapshot)
         _nothing_new(context, snapshot)
         _known(metric, made.cells[0].snapshot)
+        begin: list[Callable[[], verbs.Comparison]] = [lambda: made]
     else:
-        _known(metric, snapshot)
         wanted = [p.strip() for p in protocols.split(",") if p.strip()]
         names = verbs.chosen(methods)
         given = screen.settings(set_ or [], ("model", "train", *verbs.titles()))
-        made = verbs.plan(snapshot, names, wanted, seeds, preset, budget, tell, given)
-    failed = comparing.work(made, tell)
-    if not made.done:
-        raise DataError(" ".join(failed) or f"{made.name} was cancelled before a cell was done.")
-    if reference is not None:
-        with _writing(reference):
-            verbs.refer(made, reference)
-    shown = verbs.summary(made, metric or verbs.headline(made))
-    found = {"comparison": made.name, "done": len(made.done), "of": len(made.cells),
-             "failed": failed, "summary": shown}  # fmt: skip
+        data = list(dict.fromkeys(n.strip() for n in snapshot.split(",") if n.strip()))
+        for name in data:  # all of them, before the first takes its hours
+            _known(metric, name)
+            planning.check(name, names, wanted, preset, budget, given)
+        begin = [
+            partial(verbs.plan, name, names, wanted, seeds, preset, budget, tell, given)
+            for name in data
+        ]
+    found = []
+    for one in begin:
+        made = one()
+        failed = comparing.work(made, tell)
+        if comparing.cancel_asked(made.name) and not made.done:
+            raise DataError(f"{made.name} was cancelled before a cell was done.")
+        if made.done and reference is not None:
+            with _writing(reference):
+                verbs.refer(made, reference)
+        found.append(_told(made, failed, metric, as_json))
+        if comparing.cancel_asked(made.name):
+            break
+    if not any(told["done"] for told in found):
+        raise DataError(" ".join(sentence for told in found for sentence in told["failed"]))
     if as_json:
-        screen.say(True, found, "")
-        return
-    screen.table(_short(shown), f"{made.name}: {metric or verbs.headline(made)}")
-    for sentence in failed:
-        typer.echo(f"Failed: {sentence}", err=True)
+        screen.say(True, found[0] if len(begin) == 1 else {"comparisons": found}, "")
+
+
+def _told(made: Comparison, failed: list[str], metric: str, as_json: bool) -> dict[str, Any]:
+    """What came of a comparison, printed unless it is to be one JSON object."""
+    from finrec.pipeline import compare as verbs
+
+    if not made.done:
+        return {"comparison": made.name, "done": 0, "of": len(made.cells), "failed": failed}
+    shown = verbs.summary(made, metric or verbs.headline(made))
+    if not as_json:
+        screen.table(_short(shown), f"{made.name}: {metric or verbs.headline(made)}")
+        for sentence in failed:
+            typer.echo(f"Failed: {sentence}", err=True)
+    return {"comparison": made.name, "done": len(made.done), "of": len(made.cells),
+            "failed": failed, "summary": shown}  # fmt: skip
 
 
 def _known(metric: str, snapshot: str) -> None:
@@ -177,7 +208,11 @@ def tune(
 
 def report(
     comparison: Annotated[
-        str, typer.Argument(help="Its name, latest; or reference: the committed figures.")
+        str,
+        typer.Argument(
+            help="Its name, latest; a CSV of compare --reference; or reference: the committed "
+            "figures."
+        ),
     ] = "latest",
     out: Annotated[
         Path, typer.Option(help="FILE.html or FILE.md; reference: a text with marks, as README.md.")
@@ -195,6 +230,14 @@ def report(
         with _writing(out):
             out.write_text(reference_tables.into(text), encoding="utf-8")
         typer.echo(f"Wrote the committed figures into {out}.")
+        return
+    if comparison.endswith(".csv"):
+        from finrec.pipeline import published, reference_tables
+
+        tables = reference_tables.whole(published.read(Path(comparison)))
+        with _writing(out):
+            out.write_text(tables, encoding="utf-8")
+        typer.echo(f"Wrote the tables of {comparison} into {out}.")
         return
     made = verbs.find(comparison)
     with _writing(out):

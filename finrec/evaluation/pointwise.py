@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from finrec.evaluation import calibration, significance
 from finrec.split import Cases
@@ -31,6 +32,7 @@ VARIANTS = {
     "natural": "all products not acquired, natural prevalence",
 }
 SAMPLE = 60  # catalogues up to this size are taken whole, of larger ones so many draws a case
+DRAWN = 256  # acquisitions whose draws are in memory at once
 TRIES = 24  # draws by popularity before the exact way is taken
 
 
@@ -101,9 +103,12 @@ class Collector:
         rows, relevant = rows[keep], cases.relevant[keep]
         if not len(rows):
             return
-        draws = self.rngs["uniform"].random((len(rows), n))
-        draws *= free[rows]  # the largest of the free ones; the chance of a draw of 0 is nil
-        uniform = draws.argmax(1)
+        uniform = np.empty(len(rows), dtype=np.int64)
+        for start in range(0, len(rows), DRAWN):
+            some = slice(start, start + DRAWN)
+            draws = self.rngs["uniform"].random((len(rows[some]), n))
+            draws *= free[rows[some]]  # the largest of the free ones; a draw of 0 has no chance
+            uniform[some] = draws.argmax(1)
         for variant, negative in (
             ("uniform", uniform),
             ("popularity", self._by_popularity(free, rows)),
@@ -156,7 +161,7 @@ class Collector:
         found = {}
         for variant, parts in self.parts.items():
             *columns, who = (np.concatenate(c) for c in zip(*(parts or [empty]), strict=True))
-            customer = np.unique(who.astype(str), return_inverse=True)[1]
+            customer = pd.factorize(who, sort=True)[0]
             truth, score, popular, weight = columns
             found[variant] = Pairs(truth, score, popular, weight, customer)
         return found

@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from finrec import memory
 from finrec.evaluation import beyond, levelling, metrics, ownership, pointwise, timing
 from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
@@ -148,6 +149,7 @@ def evaluate(
     logger.info("Reading the test cases of %s, protocol %s.", info.name, split.protocol)
     test_pairs = pointwise.Collector(_counts(split, "test"), seed + 1)
     views, headline = _ranked(scorer_for("test"), split, info, test_pairs.add)
+    memory.give_back()
     valid_pairs = pointwise.Collector(_counts(split, "valid"), seed)
     level = levelling.Collector(
         split.valid.cases, len(split.catalogue), info.ks[0], not split.repeatable, seed
@@ -155,6 +157,7 @@ def evaluate(
     for part, scores in scored(scorer_for("valid"), split.valid.cases):
         valid_pairs.add(part, scores)
         level.add(part, scores)
+    memory.give_back()
     found = {
         split.protocol: {
             **views,

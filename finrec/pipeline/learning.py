@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from finrec import datasets, presets
+from finrec import datasets, memory, presets
 from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
@@ -140,10 +140,12 @@ def _train(job: jobs.Job, tell: Progress) -> Run:
     if settings.protocol == "R2":  # what was held out to choose is learned from before the test
         final = stage("test", "refit", validate=None, epochs=chosen.epochs)
         paths.copy(chosen.scorer, final.scorer)
+    memory.give_back()
     scale = _temperature(chosen.scorer, parts)
     # By the network before the refit, which knows nothing of these cases.
     told = (chosen.scorer, parts.valid.cases, len(parts.catalogue), parts.repeatable, scale)
     best, foretold = best_offers.measured(*told), foretelling.foretell(*told)
+    memory.give_back()
     tell({"event": "evaluating", "message": "Testing once on what was held out."})
     scorers = {"valid": chosen.scorer, "test": final.scorer}
     references = {

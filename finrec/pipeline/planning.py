@@ -51,16 +51,11 @@ def grid(
 
     All that is asked for is checked before anything is tuned.
     """
+    told = {name: values for name, values in (given or {}).items() if values}
+    check(snapshot, methods, protocols, preset, budget, told)
     found = store.find(snapshot)
     methods = list(dict.fromkeys(methods))
     under = list(dict.fromkeys(protocols)) or [found.info.protocol]
-    told = {name: values for name, values in (given or {}).items() if values}
-    if not budget >= 0:  # not a number is refused, too
-        raise DataError(f"A budget of {budget} minutes can't be; 0 means no tuning.")
-    for protocol in under:
-        if protocol not in ("R1", "R2"):
-            raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
-    choices.check(found, methods, preset, told)
     cells = []
     for protocol in under:
         for name in methods:
@@ -73,6 +68,29 @@ def grid(
                     Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
                 )
     return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
+
+
+def check(
+    snapshot: str,
+    methods: Sequence[str],
+    protocols: Sequence[str],
+    preset: str,
+    budget: float,
+    given: dict[str, dict[str, Any]],
+) -> None:
+    """Refuse what can't be measured, before anything is tuned or kept.
+
+    Raises:
+        DataError: which names what is wrong.
+    """
+    found = store.find(snapshot)
+    if not budget >= 0:  # not a number is refused, too
+        raise DataError(f"A budget of {budget} minutes can't be; 0 means no tuning.")
+    for protocol in protocols:
+        if protocol not in ("R1", "R2"):
+            raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
+    told = {name: values for name, values in given.items() if values}
+    choices.check(found, list(dict.fromkeys(methods)), preset, told)
 
 
 def _tuned(

@@ -65,24 +65,33 @@ def digest() -> str:
 
 
 def reference() -> pd.DataFrame:
-    """Our measured figures as committed, in the columns of ``finrec compare --reference``.
+    """Our measured figures as committed; none where they are not there.
 
     Raises:
         DataError: when the file is there and can't be read as such.
     """
     file = RESULTS / REFERENCE
-    if not file.is_file():
-        return pd.DataFrame()
-    remedy = f"make data/results/{REFERENCE} again with `finrec compare --reference`"
+    return read(file) if file.is_file() else pd.DataFrame()
+
+
+def read(file: Path) -> pd.DataFrame:
+    """Measured figures from a file that ``finrec compare --reference`` wrote.
+
+    Raises:
+        DataError: when it can't be read as such.
+    """
+    remedy = f"make {file.name} again with `finrec compare --reference`"
     try:
         rows = pd.read_csv(file, dtype=dict.fromkeys(WORDS, "str"))
+    except OSError as error:
+        raise DataError(f"{file} can't be read: {error.strerror or error}.") from error
     except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{REFERENCE}: {str(error).splitlines()[0]}; {remedy}.") from error
+        raise DataError(f"{file.name}: {str(error).splitlines()[0]}; {remedy}.") from error
     if "protocol" in rows and "dataset" in rows:
         rows = with_split(rows)
     missing = [c for c in (*WORDS, *NUMBERS, "masked") if c not in rows]
     if missing:
-        raise DataError(f"{REFERENCE} lacks {', '.join(missing)}; {remedy}.")
+        raise DataError(f"{file.name} lacks {', '.join(missing)}; {remedy}.")
     for name in INTERVAL:  # a file from before there were intervals
         rows[name] = rows.get(name, float("nan"))
     for name in (*NUMBERS, *INTERVAL):
@@ -91,12 +100,12 @@ def reference() -> pd.DataFrame:
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
             raise DataError(
-                f"{REFERENCE}, row {row + 2}, {name}: {rows[name].iloc[row]!r} is no number; "
+                f"{file.name}, row {row + 2}, {name}: {rows[name].iloc[row]!r} is no number; "
                 f"{remedy}."
             )
         rows[name] = numbers
     if rows["masked"].dtype != bool:
-        raise DataError(f"{REFERENCE}: masked is not always True or False; {remedy}.")
+        raise DataError(f"{file.name}: masked is not always True or False; {remedy}.")
     return rows.dropna(subset=["value", "parameters"])
 
 
@@ -167,4 +176,4 @@ def _means(ours: pd.DataFrame) -> dict[tuple[str, str, str], float]:
     return dict(zip(keys, means["value"].tolist(), strict=True))
 
 
-__all__ = ["beside", "digest", "headline", "reference", "tables", "with_split"]
+__all__ = ["beside", "digest", "headline", "read", "reference", "tables", "with_split"]

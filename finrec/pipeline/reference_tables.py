@@ -1,4 +1,4 @@
-"""The committed figures as Markdown tables, and into the marked places of a text."""
+"""Measured figures as Markdown tables, by themselves or in the marked places of a text."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def table(dataset: str, rows: pd.DataFrame | None = None) -> str:
     mine = published.headline(every[every["dataset"] == dataset]) if len(every) else every
     if mine.empty:
         return ""
-    headline = HEADLINES[dataset]
+    headline = HEADLINES.get(dataset) or _usual(mine)
     mine = published.with_split(mine)
     mine = mine[mine["split"] == headline.protocol]
     columns = [
@@ -90,6 +90,19 @@ def into(text: str, rows: pd.DataFrame | None = None) -> str:
     """
     every = published.reference() if rows is None else rows
     return MARK.sub(lambda m: f"{m[1]}{table(m[2], every)}{m[3]}", text)
+
+
+def whole(rows: pd.DataFrame) -> str:
+    """A heading and a table for each data set of these rows."""
+    names = dict.fromkeys(rows["dataset"])
+    return "\n".join(f"## {name}\n\n{made}" for name in names if (made := table(name, rows)))
+
+
+def _usual(rows: pd.DataFrame) -> Headline:
+    """How data without a headline of their own are read: NDCG and HR at the shortest length."""
+    lists = rows[rows["metric"].str.startswith("ndcg@") & (rows["slice"] == "all")]
+    k = min(int(name.removeprefix("ndcg@")) for name in lists["metric"])
+    return Headline(max(lists["protocol"]), (("all", f"ndcg@{k}"), ("all", f"hr@{k}")))
 
 
 def _values(rows: pd.DataFrame, protocol: str, part: str, metric: str) -> pd.DataFrame:

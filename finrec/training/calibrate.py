@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+ROWS = 256  # worked out at once
+
 
 def temperature(
     scores: np.ndarray, allowed: np.ndarray, rows: np.ndarray, products: np.ndarray
@@ -21,13 +23,18 @@ def temperature(
     """
     open_ = allowed.copy()
     open_[rows, products] = True
-    logits = np.where(open_, scores, -np.inf).astype(np.float64)
+    logits = scores.astype(np.float64)
+    logits[~open_] = -np.inf
     logits -= logits.max(1, keepdims=True)
+    taken = logits[rows, products]
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        norm = np.log(np.exp(scaled).sum(1))
-        return float((norm[rows] - scaled[rows, products]).mean())
+        scale = np.exp(log_temperature)
+        sums = [
+            np.exp(logits[start : start + ROWS] / scale).sum(1)
+            for start in range(0, len(logits), ROWS)
+        ]
+        return float((np.log(np.concatenate(sums))[rows] - taken / scale).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 

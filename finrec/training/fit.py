@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from finrec import memory
 from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
@@ -169,8 +170,10 @@ class _Loop:
         self.most = most = epochs if validate is None and epochs else train.epochs
         while self.state["epoch"] < most and not self._finished():
             self._epoch(most)
+            memory.give_back()
             with self.mean.in_place():
                 entry = self._note(None if validate is None else validate(self.scorer))
+            memory.give_back()
             self._end_of_epoch(entry, most)
         kept = self.choice.entry
         load_weights(self.net, self.choice.weights, "the chosen epoch")
@@ -200,7 +203,7 @@ class _Loop:
         began, saved = time.monotonic(), time.monotonic()
         before = self.state["seconds"]
         first = self.state["step"]
-        done_targets = 0
+        done_targets, largest = 0, sequences.TOKENS
         self.net.train()
         for step, rows in enumerate(self._batches(rng)):
             if step < first:
@@ -209,7 +212,13 @@ class _Loop:
                 if self.state["step"] or self.state["epoch"]:  # else it begins anew
                     self._save()
                 raise Cancelled
+            tokens = len(rows) * (int(self.lengths[rows].max()) + 1)
+            if tokens > largest:  # it fits nowhere among what smaller batches left
+                memory.give_back()
             self.state["loss_sum"] += self._step(rows)
+            if tokens > largest:
+                memory.give_back()
+                largest = tokens
             self.state["step"] = step + 1
             now = time.monotonic()
             self.state["seconds"] = before + now - began
