@@ -211,11 +211,17 @@ def cohort(
         products=product[product >= 0][order].astype(np.int64),
         kinds=kind_codes(ours[KIND]),
         times=seconds(ours[TIME]),
-        amounts=ours[AMOUNT].to_numpy(dtype=np.float32),
+        amounts=_amounts(ours[AMOUNT]),
         asof=when.astype(np.int64),
         profile=attributes,
         linked=None if links is None or links.empty else _linked(index, events, catalogue, links),
     )
+
+
+def _amounts(column: pd.Series) -> np.ndarray:
+    """Float32; a number that float32 can't hold is unknown."""
+    amounts = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.abs(amounts) < 1e30, amounts, np.nan).astype(np.float32)
 
 
 def _linked(

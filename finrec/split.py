@@ -126,11 +126,11 @@ def split(dataset: Dataset, protocol: str | None = None) -> Split:
         return declared(dataset)
     events = dataset.events
     taken = ~events[KIND].isin([DROPPED, HELD]).to_numpy()
-    return by_time(dataset, *dates(dataset.info, events[TIME], taken))
+    return by_time(dataset, *dates(dataset.info, events[TIME], taken, events[CUSTOMER]))
 
 
 def dates(
-    info: DatasetInfo, times: pd.Series, taken: np.ndarray
+    info: DatasetInfo, times: pd.Series, taken: np.ndarray, customers: pd.Series | None = None
 ) -> tuple[pd.Timestamp, pd.Timestamp]:
     """Where validation and test begin under R2: as the data set says, else by its events.
 
@@ -138,6 +138,7 @@ def dates(
         info: of the data set.
         times: of all its events.
         taken: bool, whether something was taken then: neither dropped nor seen as held.
+        customers: of all its events, to say whether the other protocol is a remedy.
 
     Raises:
         DataError: when there are too few events or dates.
@@ -154,13 +155,19 @@ def dates(
         raise DataError(
             f"{info.name} has {len(days)} events on too few dates to split by time; "
             "a split needs at least ten events, and products taken on two dates after the first. "
-            "Give more months, or choose leaving one out (R1)."
+            f"Give more months{_or_leave_one_out(customers)}."
         )
     ordered = np.sort(ours.to_numpy())
     cuts = [ordered[int(len(ordered) * share)] for share in (0.8, 0.9)]
     valid = min(max(cuts[0], distinct[0]), distinct[-2])
     test = max(cuts[1], distinct[distinct > valid][0])
     return pd.Timestamp(valid), pd.Timestamp(test)
+
+
+def _or_leave_one_out(customers: pd.Series | None) -> str:
+    """The other protocol as a remedy, where it is one."""
+    enough = customers is not None and (customers.value_counts() >= 3).any()
+    return ", or choose leaving one out (R1)" if enough else ""
 
 
 def leave_one_out(dataset: Dataset) -> Split:
@@ -171,8 +178,9 @@ def leave_one_out(dataset: Dataset) -> Split:
     long_enough = count >= 3
     if not long_enough.any():
         raise DataError(
-            f"No customer of {dataset.info.name} has three events, which leaving one out needs; "
-            "use protocol R2."
+            f"No customer of {dataset.info.name} has three events, which leaving one out (R1) "
+            "needs; give longer histories, or split by time (R2), which needs ten events and "
+            "products taken on two dates after the first."
         )
     last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
     train = events[~(last | before)]

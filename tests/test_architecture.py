@@ -21,6 +21,7 @@ _BASE = {"schema", "config", "scorer"}
 MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": set(),  # runs before anything is installed
     "schema": set(),
+    "memory": set(),
     "config": {"schema"},
     "presets": {"schema", "config"},
     "scorer": {"schema", "config"},
@@ -30,9 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "split": _BASE,
     "features": _BASE | {"split"},
     "networks": _BASE | {"features"},
-    "training": _BASE | {"snapshots", "split", "features", "networks"},
+    "training": _BASE | {"memory", "snapshots", "split", "features", "networks"},
     "baselines": _BASE | {"split", "features"},
-    "evaluation": _BASE | {"split"},  # of a method it knows its scores and nothing else
+    "evaluation": _BASE | {"memory", "split"},  # of a method it knows its scores and nothing else
     "serving": _BASE | {"snapshots", "split", "features", "training"},
     "explain": _BASE | {"split", "features", "networks", "training"},
     "records": {"schema", "config"},

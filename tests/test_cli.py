@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from finrec import __main__ as cli
 from finrec import datasets, snapshots
+from finrec.commands import screen
 from finrec.schema import FinrecError
 
 
@@ -148,3 +150,16 @@ def test_an_empty_or_wrong_file_is_named_with_what_is_wrong(tmp_path):
     (tmp_path / "purchase_events_train.csv").write_text("a,b\n1,2\n")
     with pytest.raises(FinrecError, match="lacks the column event_id"):
         datasets.load("insurance", tmp_path)
+
+
+def test_what_is_no_number_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {
+        "a": float("nan"), "b": [np.float32("inf"), 1.5], "c": {"d": np.array([np.nan, 2.0])},
+        "e": pd.DataFrame({"x": [1.0, np.nan]}), "f": (np.int64(3), "NaN", None, True),
+    }  # fmt: skip
+    screen.say(True, found, "")
+    told = capsys.readouterr().out
+    assert json.loads(told, parse_constant=lambda name: pytest.fail(name)) == {
+        "a": None, "b": [None, 1.5], "c": {"d": [None, 2.0]},
+        "e": [{"x": 1.0}, {"x": None}], "f": [3, "NaN", None, True],
+    }  # fmt: skip

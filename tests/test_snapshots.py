@@ -233,11 +233,18 @@ def test_erase_rewrites_flags_and_proves() -> None:
     run = config.models_dir() / "run-1"
     run.mkdir(parents=True)
     (run / "config.json").write_text(json.dumps({"snapshot": first.ref}))
+    for name, begun in (("run-2", "run-1"), ("run-0", "run-2"), ("run-3", ""), (".writing-x", "")):
+        folder = config.models_dir() / name
+        folder.mkdir()
+        ref = first.ref if name == ".writing-x" else "elsewhere@0"
+        told = {"snapshot": ref, "train": {"start_from": begun}}
+        (folder / "config.json").write_text(json.dumps(told))
     assert len(snapshots.mentions("cust-2")[1]) >= 6
     done = snapshots.erase("cust-2")
     assert {old for old, _, _ in done.rewritten} == {first.ref, second.ref, other.ref}
     assert {old: n for old, _, n in done.rewritten}[first.ref] == 4
-    assert done.runs == ("run-1",) and done.proven and done.scanned > 10
+    assert done.runs == ("run-1", "run-2", "run-0"), "and those that began with it"
+    assert done.proven and done.scanned > 10
     assert snapshots.mentions("cust-2")[1:] == ((), ())
     flag = json.loads((run / "flags.json").read_text())[0]
     assert flag["snapshot"] == first.ref and "train it again" in flag["message"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,8 +35,21 @@ def plain(value: Any) -> Any:
 
 
 def say(as_json: bool, found: dict[str, Any], text: str) -> None:
-    """Print the JSON object, or the text for people."""
-    print(json.dumps(found, default=plain) if as_json else text)
+    """Print the JSON object (what is no number is null there), or the text for people."""
+    print(json.dumps(_known(found), default=plain, allow_nan=False) if as_json else text)
+
+
+def _known(value: Any) -> Any:
+    """The same with None for numbers that JSON lacks."""
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _known(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(one) for one in value]
+    if isinstance(value, np.ndarray | np.generic | pd.Series | pd.DataFrame):
+        return _known(plain(value))
+    return value
 
 
 def table(frame: pd.DataFrame, title: str = "") -> None:

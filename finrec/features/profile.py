@@ -1,7 +1,8 @@
 """Attributes of customers and products as numbers, fitted on the training part only.
 
 Numbers are standardised after a rank-preserving clip to the 1st and 99th percentile, dates become
-days, categories get a code each; what was unknown stays marked as unknown.
+days, categories get a code each; what was unknown stays marked as unknown, and a number beyond
+:data:`HUGE` counts as unknown.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT
 
+HUGE = 1e30  # of no amount, count or age; a larger number stands for "none" in some exports
 MOST_CATEGORIES = 200  # a column with more distinct values says who, not what kind
 RESERVED = {CUSTOMER, PRODUCT, NAME, DESCRIPTION}
 
@@ -142,7 +144,8 @@ def _numeric(table: pd.DataFrame, name: str, date: bool) -> np.ndarray:
     if date:
         days = pd.to_datetime(column, errors="coerce").to_numpy().astype("datetime64[s]")
         return np.where(np.isnat(days), np.nan, days.astype(np.int64) / 86_400)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.abs(values) < HUGE, values, np.nan)
 
 
 def _texts(column: pd.Series) -> pd.Series:

@@ -30,7 +30,7 @@ from finrec import snapshots as store
 from finrec.config import PARTS, RunSettings
 from finrec.evaluation import protocols
 from finrec.pipeline import code, learning
-from finrec.snapshots import publish
+from finrec.snapshots import publish, sweep
 from finrec.split import split
 from finrec.training import jobs
 from finrec.training import runs as run_store
@@ -149,6 +149,7 @@ def _measure(cell: Cell, progress: Progress) -> None:
     }
     folder = cell.folder.parent
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         per_case.to_parquet(staging / PER_CASE, index=False)

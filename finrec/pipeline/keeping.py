@@ -141,6 +141,7 @@ def bring_in(content: bytes, name: str) -> Run:
         if target.exists():
             raise CheckpointError(f"{name}: there is a run {title} already; delete or rename it.")
         config.models_dir().mkdir(parents=True, exist_ok=True)
+        store.sweep(config.models_dir())
         staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=config.models_dir()))
         try:
             for file, member in members.items():

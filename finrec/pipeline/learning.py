@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from finrec import datasets, memory, presets
+from finrec import config, datasets, memory, presets
 from finrec import snapshots as store
 from finrec.baselines.popularity import Popularity
 from finrec.config import RunSettings
 from finrec.evaluation import protocols
+from finrec.features import text
 from finrec.pipeline import best_offers, code
 from finrec.pipeline import foretold as foretelling
+from finrec.schema import CheckpointError
 from finrec.scorer import Cohort
 from finrec.serving.recommender import offerable
 from finrec.serving.worth import Activity
@@ -62,13 +64,39 @@ def runs() -> list[Run]:
 
 def train(settings: RunSettings, progress: Progress = lambda event: None) -> Run:
     """Train in this process; every event is told to ``progress`` and to the job's log."""
-    return work(jobs.create(settings, code.of_fused()), progress)
+    return work(jobs.create(*_fixed(settings)), progress)
 
 
 def start(settings: RunSettings) -> str:
     """Train in a process of its own when its turn comes; returns the name of the run to be."""
     store.find(settings.snapshot)
-    return jobs.start(settings, code.of_fused())
+    return jobs.start(*_fixed(settings))
+
+
+def _fixed(settings: RunSettings) -> tuple[RunSettings, str, str]:
+    """Settings, code and text encoder of a job: what could change before it is done, as it is."""
+    if settings.train.start_from:
+        begun = run_store.find(settings.train.start_from).id  # not another "latest" by then
+        train = settings.train.model_copy(update={"start_from": begun})
+        settings = settings.model_copy(update={"train": train})
+    return settings, code.of_fused(), _reader(settings)
+
+
+def _reader(settings: RunSettings) -> str:
+    """Hash of the text encoder; empty where no text is read."""
+    if "tl" not in settings.parts:
+        return ""
+    name = settings.model.text_encoder
+    return text.identity(config.text_encoder_dir(name) if name else None)
+
+
+def _same_reader(job: jobs.Job) -> None:
+    """Refuse to go on with another text encoder than the one that began."""
+    if job.reader and job.reader != (now := _reader(job.settings)):
+        raise CheckpointError(
+            f"{job.run} was begun with the text encoder {job.reader}, and now there is {now}; put "
+            "the other one back (FINREC_TEXT_MODEL, models/texts) to go on, or train anew."
+        )
 
 
 def work(run: str, progress: Progress = lambda event: None) -> Run:
@@ -85,9 +113,13 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
             jobs.log(run, event)
         progress(event)
 
+    if jobs.became(run):  # killed after the run was kept and before its job was removed
+        jobs.clear(run)
+        return run_store.find(run)
     told = [0.0]
     with jobs.working(run):
         job = jobs.read(run)
+        _same_reader(job)
         torch.set_num_threads(job.threads)
         try:
             done = _train(job, tell)
@@ -158,6 +190,7 @@ def _train(job: jobs.Job, tell: Progress) -> Run:
         lambda fold: scorers[fold], parts, snapshot.info, references, timed=timed
     )
     provenance = _provenance(snapshot, settings, chosen, final, scale)
+    provenance |= {"text_encoder": job.reader or _reader(settings)}
     provenance |= {"paths": weighed, "best_offers": vars(best)}
     if job.code != provenance["code"]:  # neither code alone made these weights
         provenance["code"] = f"{job.code or 'unknown'}, then {provenance['code']}"

@@ -8,12 +8,14 @@ from finrec.snapshots.querying import connect
 from finrec.snapshots.store import (
     Snapshot,
     delete,
+    discard,
     file_lineage,
     find,
     publish,
     read,
     snapshots,
     staging,
+    sweep,
     write,
 )
 
@@ -25,6 +27,7 @@ __all__ = [
     "compare",
     "connect",
     "delete",
+    "discard",
     "erase",
     "file_lineage",
     "find",
@@ -37,5 +40,6 @@ __all__ = [
     "read_key",
     "snapshots",
     "staging",
+    "sweep",
     "write",
 ]

@@ -226,19 +226,35 @@ def _without(file: Path, customer: str) -> bytes:
     return out.getvalue().encode()
 
 
-def _flag_runs(replaced: dict[str, str]) -> Iterator[str]:
-    """Write FLAGS beside every run and job that learned from one of these snapshots."""
-    for settings in sorted(config.models_dir().glob("**/config.json")) + sorted(
-        config.models_dir().glob("jobs/*/job.json")
-    ):
+def _learned(replaced: dict[str, str]) -> dict[Path, str]:
+    """Runs and jobs that learned from one of these snapshots, each with its ref.
+
+    Also those that began with the layers of such a run.
+    """
+    models = config.models_dir()
+    told: dict[Path, dict[str, Any]] = {}
+    for file in [*sorted(models.glob("*/config.json")), *sorted(models.glob("jobs/*/job.json"))]:
+        if file.parent.name.startswith("."):
+            continue
         try:
-            told = json.loads(settings.read_text())
+            read = json.loads(file.read_text())
         except (OSError, ValueError):
             continue
-        ref = told.get("snapshot") or (told.get("settings") or {}).get("snapshot")
-        if ref not in replaced:
-            continue
-        file = settings.parent / FLAGS
+        told[file.parent] = read.get("settings") or read
+    found = {at: str(s["snapshot"]) for at, s in told.items() if s.get("snapshot") in replaced}
+    while True:
+        refs = {at.name: ref for at, ref in found.items()}
+        began_with = {at: (s.get("train") or {}).get("start_from") for at, s in told.items()}
+        more = {at: refs[run] for at, run in began_with.items() if run in refs and at not in found}
+        if not more:
+            return found
+        found |= more
+
+
+def _flag_runs(replaced: dict[str, str]) -> Iterator[str]:
+    """Write FLAGS beside every run and job that learned from one of these snapshots."""
+    for folder, ref in _learned(replaced).items():
+        file = folder / FLAGS
         flags = json.loads(file.read_text()) if file.exists() else []
         flags.append(
             {
@@ -253,4 +269,4 @@ def _flag_runs(replaced: dict[str, str]) -> Iterator[str]:
         part = file.with_suffix(f".part-{os.getpid()}")
         part.write_text(json.dumps(flags, indent=1))
         os.replace(part, file)
-        yield settings.parent.name
+        yield folder.name

@@ -89,7 +89,7 @@ def staging() -> Iterator[Path]:
     root = config.data_dir()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        _sweep(root)
+        sweep(root)
         folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=root))
     except OSError as error:
         raise _unwritable(root, error) from error
@@ -121,7 +121,7 @@ def write(
     folder = config.data_dir() / dataset.info.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep(folder)
         staging = Path(tempfile.mkdtemp(prefix=WRITING, dir=folder))
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -184,8 +184,8 @@ def _who() -> str:
         return f"uid {os.getuid()}"
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed left behind."""
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left in a folder while they wrote or deleted."""
     for prefix in (WRITING, STAGING, DELETING):
         for left in folder.glob(f"{prefix}*"):
             try:
@@ -198,11 +198,16 @@ def _sweep(folder: Path) -> None:
 
 def delete(snapshot: Snapshot) -> None:
     """Remove a snapshot; it is gone for every reader at once."""
-    doomed = snapshot.path.with_name(f"{DELETING}{snapshot.path.name}-{os.getpid()}")
     try:
-        os.replace(snapshot.path, doomed)
+        discard(snapshot.path)
     except OSError as error:
         raise DataError(f"{snapshot.ref} could not be deleted: {error.strerror}.") from error
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder by way of a rename, so that a kill leaves it whole or gone."""
+    doomed = folder.with_name(f"{DELETING}{folder.name}-{os.getpid()}")
+    os.replace(folder, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
     _fsync(doomed.parent)
 

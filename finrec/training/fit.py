@@ -20,7 +20,7 @@ from finrec import memory
 from finrec.config import RunSettings
 from finrec.features import sequences
 from finrec.networks.recommender import FusedRecommender
-from finrec.schema import CheckpointError
+from finrec.schema import CheckpointError, DataError
 from finrec.scorer import Cohort
 from finrec.training import balance, course, transfer
 from finrec.training.assemble import Inputs, network, settled
@@ -203,7 +203,7 @@ class _Loop:
         began, saved = time.monotonic(), time.monotonic()
         before = self.state["seconds"]
         first = self.state["step"]
-        done_targets, largest = 0, sequences.TOKENS
+        done_targets, room = 0, memory.Room(sequences.TOKENS)
         self.net.train()
         for step, rows in enumerate(self._batches(rng)):
             if step < first:
@@ -212,13 +212,8 @@ class _Loop:
                 if self.state["step"] or self.state["epoch"]:  # else it begins anew
                     self._save()
                 raise Cancelled
-            tokens = len(rows) * (int(self.lengths[rows].max()) + 1)
-            if tokens > largest:  # it fits nowhere among what smaller batches left
-                memory.give_back()
-            self.state["loss_sum"] += self._step(rows)
-            if tokens > largest:
-                memory.give_back()
-                largest = tokens
+            with room.of(len(rows) * (int(self.lengths[rows].max()) + 1)):
+                self.state["loss_sum"] += self._step(rows)
             self.state["step"] = step + 1
             now = time.monotonic()
             self.state["seconds"] = before + now - began
@@ -254,8 +249,9 @@ class _Loop:
             group["lr"] = self._rate()
         loss = self.objective(rows)
         if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss is not finite in epoch {self.state['epoch'] + 1}; lower the rate."
+            raise DataError(
+                f"The loss is not a finite number in pass {self.state['epoch'] + 1}; lower "
+                f"train.rate (it is {self.settings.train.rate:g}) or train.weight_decay."
             )
         self.optimizer.zero_grad()
         loss.backward()

@@ -11,14 +11,13 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +28,7 @@ import torch
 from finrec import config
 from finrec.config import RunSettings
 from finrec.schema import CheckpointError
+from finrec.snapshots import discard, sweep
 from finrec.training import checkpoint, turns
 
 LOCK_ATTEMPTS = 20
@@ -50,6 +50,7 @@ class Job:
         message: last sentence for people.
         threads: of torch when the job was created; kept so that a resumed job rounds alike.
         code: hash of the code by which it was begun; empty where it was not told.
+        reader: hash of the text encoder with which it was begun; empty likewise.
     """
 
     run: str
@@ -60,6 +61,7 @@ class Job:
     message: str
     threads: int
     code: str = ""
+    reader: str = ""
 
 
 def folder(run: str) -> Path:
@@ -69,12 +71,13 @@ def folder(run: str) -> Path:
     return config.models_dir() / "jobs" / run
 
 
-def create(settings: RunSettings, code: str = "") -> str:
+def create(settings: RunSettings, code: str = "", reader: str = "") -> str:
     """A new job, not yet started; its run's name tells data set, parts, seed and time.
 
     Args:
         settings: what it is told.
         code: hash of the code that begins it, so that no other one goes on unnoticed.
+        reader: hash of the text encoder, likewise.
     """
     data = settings.snapshot.partition("@")[0]
     parts = settings.parts.strip("+").replace("+", "-")
@@ -85,18 +88,20 @@ def create(settings: RunSettings, code: str = "") -> str:
         number += 1
         run = f"{base}-{number}"
     folder(run).mkdir(parents=True)
+    sweep(folder(run).parent)
     threads = torch.get_num_threads()
-    _write(run, settings, "queued", "Waiting to start.", _now(), threads=threads, code=code)
+    job = Job(run, settings, "queued", _now(), 0, "Waiting to start.", threads, code, reader)
+    _write(job)
     return run
 
 
-def start(settings: RunSettings, code: str = "") -> str:
+def start(settings: RunSettings, code: str = "", reader: str = "") -> str:
     """Create a job and put it in line; it works in a process of its own when its turn comes.
 
     Returns:
         The run's name.
     """
-    run = create(settings, code)
+    run = create(settings, code, reader)
     resume(run)
     return run
 
@@ -107,6 +112,9 @@ def resume(run: str) -> None:
     Raises:
         CheckpointError: when there is no such job, or it is running or waiting.
     """
+    if became(run):
+        clear(run)
+        raise CheckpointError(f"{run} is done: it is among the runs.")
     job = read(run)
     if job.state == "running":
         raise CheckpointError(f"{run} is running already.")
@@ -169,11 +177,25 @@ def stopped(run: str) -> None:
 
 
 def forget(run: str) -> None:
-    """Delete a job that is not running, checkpoint included."""
-    job = read(run)
-    if job.state == "running":
+    """Delete a job that is not running, checkpoint included; it is gone for every reader at once.
+
+    Raises:
+        CheckpointError: when there is no such job, or it is running.
+    """
+    if read(run).state == "running":
         raise CheckpointError(f"{run} is running; cancel it first.")
-    shutil.rmtree(folder(run))
+    discard(folder(run))
+
+
+def became(run: str) -> bool:
+    """Whether the run is there, whole; what may be left of its job is of no use."""
+    return (config.models_dir() / run / "config.json").is_file()
+
+
+def clear(run: str) -> None:
+    """Delete what is left of the job of a run that is there."""
+    if folder(run).is_dir():
+        discard(folder(run))
 
 
 def kill(run: str) -> None:
@@ -233,8 +255,11 @@ def jobs() -> list[Job]:
     """All jobs, newest first; one that becomes a run while we look is no longer among them."""
     found = []
     for file in config.models_dir().glob("jobs/*/job.json"):
+        run = file.parent.name
+        if run.startswith(".") or became(run):  # being deleted, or killed before it could be
+            continue
         try:
-            found.append(read(file.parent.name))
+            found.append(read(run))
         except CheckpointError:
             if file.exists():
                 raise
@@ -267,6 +292,7 @@ def read(run: str) -> Job:
         died if state == "stopped" else stored["message"],
         stored["threads"],
         stored.get("code", ""),
+        stored.get("reader", ""),
     )
 
 
@@ -275,30 +301,10 @@ def _now() -> str:
 
 
 def _update(job: Job, state: State, message: str, pid: int = 0) -> None:
-    _write(job.run, job.settings, state, message, job.created, pid,
-           threads=job.threads, code=job.code)  # fmt: skip
+    _write(replace(job, state=state, message=message, pid=pid))
 
 
-def _write(
-    run: str,
-    settings: RunSettings,
-    state: State,
-    message: str,
-    created: str,
-    pid: int = 0,
-    *,
-    threads: int,
-    code: str,
-) -> None:
-    checkpoint.write_json(
-        folder(run) / "job.json",
-        {
-            "settings": settings.model_dump(),
-            "state": state,
-            "message": message,
-            "created": created,
-            "pid": pid,
-            "threads": threads,
-            "code": code,
-        },
-    )
+def _write(job: Job) -> None:
+    told = {f.name: getattr(job, f.name) for f in fields(job) if f.name != "run"}
+    told["settings"] = job.settings.model_dump()
+    checkpoint.write_json(folder(job.run) / "job.json", told)

@@ -32,7 +32,7 @@ from finrec.features.regime import Regime
 from finrec.features.trend import Trend
 from finrec.schema import CheckpointError
 from finrec.scorer import Catalogue
-from finrec.snapshots import publish
+from finrec.snapshots import publish, sweep
 from finrec.training import checkpoint
 from finrec.training.assemble import Inputs, network
 from finrec.training.fused_scorer import FusedScorer
@@ -109,6 +109,7 @@ def write(
     """
     folder = config.models_dir()
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         checkpoint.write_json(staging / SETTINGS, settings.model_dump())

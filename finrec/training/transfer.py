@@ -22,6 +22,7 @@ from finrec.networks.recommender import FusedRecommender
 from finrec.schema import CheckpointError
 from finrec.training import course, runs
 from finrec.training.losses import softmax_over_catalogue
+from finrec.training.runs import Run
 
 SHARED = ("behaviour.", "fusion.", "node.", "repeats.", "trend.")  # of no product in particular
 OWN = "behaviour.regime."  # each data set has its own series
@@ -44,6 +45,7 @@ def begin_with(net: FusedRecommender, name: str) -> list[str]:
         CheckpointError: when the run's layers have another shape.
     """
     found = runs.find(name)
+    _alike(found, net)
     theirs = found.scorer().network.state_dict()
     ours = net.state_dict()
     shared = [k for k in ours if k.startswith(SHARED) and k in theirs and not k.startswith(OWN)]
@@ -59,6 +61,17 @@ def begin_with(net: FusedRecommender, name: str) -> list[str]:
         for key in shared:
             ours[key].copy_(theirs[key])
     return shared
+
+
+def _alike(theirs: Run, ours: FusedRecommender) -> None:
+    """Refuse a run whose layers do another thing, though some of their shapes may fit."""
+    there, here = theirs.settings.model, ours.behaviour.settings
+    for name in ("layers", "decoder_layers", "pre_norm"):
+        if getattr(there, name) != getattr(here, name):
+            raise CheckpointError(
+                f"train.start_from: model.{name} of {theirs.id} is {getattr(there, name)}, here "
+                f"{getattr(here, name)}; train both with the same."
+            )
 
 
 def masked_events(

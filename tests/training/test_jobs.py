@@ -1,18 +1,22 @@
 """Training in the background: killed, resumed, cancelled; and what a run looks like."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from finrec import pipeline, presets, snapshots
-from finrec.schema import CheckpointError
+from finrec import config, pipeline, presets, snapshots
+from finrec.features import text
+from finrec.schema import CheckpointError, DataError
 from finrec.training import checkpoint, fit, jobs, runs
+from finrec.training.objective import Objective
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -115,6 +119,80 @@ def test_a_job_that_runs_cannot_be_worked_on_twice_or_forgotten(small_dataset):
         )  # fmt: skip
         assert done.returncode == 2 and "Another process works" in done.stderr
     assert jobs.read(run).state == "stopped"
+
+
+@pytest.mark.parametrize("left", ["all", "some", "nothing"])
+def test_a_kill_after_the_run_was_kept_leaves_a_run_that_is_done(small_dataset, monkeypatch, left):
+    def die(run):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "forget", die)
+        with pytest.raises(Killed):
+            pipeline.train(settings(small_dataset, epochs=1))
+    (run,) = pipeline.runs()
+    if left != "all":
+        (jobs.folder(run.id) / "lock").unlink()
+        shutil.rmtree(jobs.folder(run.id) / "checkpoint")
+    if left == "nothing":
+        shutil.rmtree(jobs.folder(run.id))
+    assert jobs.jobs() == [], "it is not told twice"
+    before = weights(run)
+    again = pipeline.work(run.id, lambda event: pytest.fail("it learned again"))
+    assert again.id == run.id and same(before, weights(again))
+    assert not jobs.folder(run.id).exists()
+    with pytest.raises(CheckpointError, match="is among the runs|no job"):
+        jobs.resume(run.id)
+
+
+def test_what_killed_trainings_left_is_removed_after_a_day(small_dataset):
+    left = config.models_dir() / ".writing-old"
+    fresh = config.models_dir() / ".writing-new"
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+    day = time.time() - 25 * 3600
+    os.utime(left, (day, day))
+    run = pipeline.train(settings(small_dataset, epochs=1))
+    assert not left.exists() and fresh.exists(), "another process may be at it"
+    assert [r.id for r in pipeline.runs()] == [run.id]
+
+
+def test_a_job_goes_on_with_the_text_encoder_that_began_it_alone(small_dataset, monkeypatch):
+    told = settings(small_dataset, epochs=1).model_copy(update={"parts": "+tl"})
+    monkeypatch.setattr(text, "identity", lambda folder=None: "first")
+    monkeypatch.setattr(
+        text, "encode", lambda texts, *_, **__: np.ones((len(texts), 4), dtype=np.float32)
+    )
+
+    def die(event):
+        raise Killed
+
+    with pytest.raises(Killed):
+        pipeline.train(told, die)
+    (job,) = jobs.jobs()
+    assert job.reader == "first"
+    with monkeypatch.context() as patch:
+        patch.setattr(text, "identity", lambda folder=None: "second")
+        with pytest.raises(CheckpointError, match="begun with the text encoder first"):
+            pipeline.work(job.run)
+    assert pipeline.work(job.run).provenance["text_encoder"] == "first"
+
+
+def test_the_latest_run_to_begin_with_is_the_latest_when_it_was_asked_for(small_dataset):
+    first = pipeline.train(settings(small_dataset, epochs=1))
+    second = pipeline.train(settings(small_dataset, epochs=1, start_from="latest"))
+    assert second.settings.train.start_from == first.id
+
+
+def test_a_loss_that_is_no_number_is_said_in_a_sentence(small_dataset, monkeypatch):
+    def lost(self, rows):
+        return next(self.net.parameters()).sum() * float("nan")
+
+    monkeypatch.setattr(Objective, "__call__", lost)
+    with pytest.raises(DataError, match=r"not a finite number in pass 1; lower train\.rate"):
+        pipeline.train(settings(small_dataset))
+    (job,) = jobs.jobs()
+    assert job.state == "failed" and "lower train.rate" in job.message
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", ".hidden"])

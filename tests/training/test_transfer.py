@@ -101,6 +101,20 @@ def test_layers_of_another_run_are_taken_over_and_a_misfit_is_named(home, small_
         transfer.begin_with(assemble.network(given, wider), "first")
 
 
+@pytest.mark.parametrize(
+    "other", [{"pre_norm": False}, {"layers": 2}, {"decoder_layers": 0}], ids=str
+)
+def test_layers_of_a_run_that_is_built_otherwise_are_refused(home, small_dataset, other):
+    settings, given, histories = made(small_dataset)
+    first = fit.fit(given, histories, settings, validate=None, epochs=1)
+    runs.write("first", first.scorer, settings, {}, {})
+    shape = {**settings.model.model_dump(), **other}
+    told = settings.model_copy(update={"model": type(settings.model)(**shape)})
+    (name,) = other
+    with pytest.raises(CheckpointError, match=f"model.{name} of first is"):
+        transfer.begin_with(assemble.network(given, told), "first")
+
+
 def test_fit_begins_with_it_and_a_resumed_fit_does_not_again(home, small_dataset, tmp_path):
     from finrec.training.checkpoint import Checkpoints
 

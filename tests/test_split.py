@@ -1,0 +1,38 @@
+"""Data that can't be split are told so, with a remedy that is one; odd amounts are unknown."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finrec.schema import AMOUNT, CUSTOMER, TIME, DataError, Dataset
+from finrec.split import split
+
+
+def test_too_few_dates_name_the_other_protocol_only_where_it_helps(small_dataset: Dataset) -> None:
+    undated = replace(small_dataset, info=replace(small_dataset.info, split=()))
+    one_day = small_dataset.events.assign(**{TIME: small_dataset.events[TIME].iloc[0]})
+    with pytest.raises(DataError, match=r"or choose leaving one out \(R1\)"):
+        split(replace(undated, events=one_day), "R2")
+    each_once = one_day.drop_duplicates(CUSTOMER)
+    with pytest.raises(DataError) as told:
+        split(replace(undated, events=each_once), "R2")
+    assert "R1" not in str(told.value)
+    with pytest.raises(DataError, match="has three events"):
+        split(replace(undated, events=each_once), "R1")
+
+
+def test_an_amount_beyond_float32_is_unknown(small_dataset: Dataset) -> None:
+    amounts = small_dataset.events[AMOUNT].astype("float64").copy()
+    amounts.iloc[::3] = 1e300
+    amounts.iloc[1::3] = 12.5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        parts = split(
+            replace(small_dataset, events=small_dataset.events.assign(**{AMOUNT: amounts}))
+        )
+    found = parts.test.cases.customers.amounts
+    assert not np.isinf(found).any() and np.isnan(found).any() and (found == 12.5).any()
