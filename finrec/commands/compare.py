@@ -162,8 +162,12 @@ def _writing(file: Path) -> Iterator[None]:
 
 
 def _short(shown: pd.DataFrame) -> pd.DataFrame:
-    kept = ["protocol", "method", "seeds", "mean", "sd", "low", "high", "p", "seconds_train"]
-    return shown[[c for c in kept if c in shown]]
+    """What fits into a terminal of 80 columns; nothing where there is no number."""
+    kept = ["method", "seeds", "mean", "sd", "low", "high", "p"]
+    if shown["protocol"].nunique() > 1:
+        kept.insert(0, "protocol")
+    table = shown[kept].astype(object).where(shown[kept].notna(), "")
+    return table.assign(learning=shown["seconds_train"].map("{:.0f} s".format))
 
 
 def cell(
