@@ -130,7 +130,7 @@ def work(run: str, progress: Progress = lambda event: None) -> Run:
             jobs.finish(run, "failed", str(error) or type(error).__name__)
             tell({"event": "failed", "message": str(error) or type(error).__name__})
             raise
-    jobs.forget(run)
+    jobs.clear(run)
     return done
 
 

@@ -127,7 +127,7 @@ def test_a_kill_after_the_run_was_kept_leaves_a_run_that_is_done(small_dataset, 
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "forget", die)
+        patch.setattr(jobs, "clear", die)
         with pytest.raises(Killed):
             pipeline.train(settings(small_dataset, epochs=1))
     (run,) = pipeline.runs()
