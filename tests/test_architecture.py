@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bootstrap": set(),  # runs before anything is installed
     "schema": set(),
     "memory": set(),
+    "locks": set(),
     "config": {"schema"},
     "presets": {"schema", "config"},
     "scorer": {"schema", "config"},
@@ -31,10 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "split": _BASE,
     "features": _BASE | {"split"},
     "networks": _BASE | {"features"},
-    "training": _BASE | {"memory", "snapshots", "split", "features", "networks"},
+    "training": _BASE | {"locks", "memory", "snapshots", "split", "features", "networks"},
     "baselines": _BASE | {"split", "features"},
     "evaluation": _BASE | {"memory", "split"},  # of a method it knows its scores and nothing else
-    "serving": _BASE | {"snapshots", "split", "features", "training"},
+    "serving": _BASE | {"locks", "snapshots", "split", "features", "training"},
     "explain": _BASE | {"split", "features", "networks", "training"},
     "records": {"schema", "config"},
     "figures": _BASE | {"snapshots", "split", "evaluation", "serving", "explain"},

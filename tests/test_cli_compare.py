@@ -6,12 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from finrec import schema, snapshots
 from finrec.evaluation import asof, metrics
 from finrec.pipeline import compare as verbs
-from finrec.pipeline import comparing, rolling, tuning
+from finrec.pipeline import comparing, published, rolling, tuning
 from tests.test_cli import call
 
 
@@ -102,6 +103,30 @@ def test_several_snapshots_are_measured_one_after_the_other_and_tabled(
     assert "| NDCG@3 |" in written and "| NDCG@2 |" in written
     code, _, err = call("report", tmp_path / "none.csv", "--out", tmp_path / "table.md")
     assert code == 2 and "none.csv can't be read" in err
+
+
+def test_committed_figures_are_measured_again_with_their_own_settings(
+    ref: str, small_dataset: schema.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(published, "RESULTS", tmp_path)
+    how = ("--as-reference", "--reference", tmp_path / "reference.csv", "--seeds", 1, "--json")
+    code, _, err = call("compare", ref, "--methods", "markov", *how)
+    assert code == 2 and "no committed figures of markov on small under R2" in err
+    cells = (
+        verbs.Cell(ref, "R2", "markov", 0, {"days": None, "weight": 7.5}),
+        verbs.Cell(ref, "R2", "+gnn", 0, {"model": {"width": 8}, "train": {"epochs": 1}}, "quick"),
+    )
+    verbs.run(first := verbs.Comparison("first", cells, ""), apart=False)
+    verbs.refer(first, tmp_path / "reference.csv")
+    code, _, err = call("compare", ref, "--methods", "markov", *how, "--budget", 1)
+    assert code == 2 and "leave out --budget" in err
+    before = published.reference()
+    code, _, err = call("compare", ref, "--methods", "markov,+gnn", *how, "--preset", "best")
+    assert code == 0, err
+    (made,) = verbs.comparisons()
+    found = {c.method: (c.settings, c.preset) for c in made.cells}
+    assert found == {c.method: (c.settings, c.preset) for c in cells}
+    pd.testing.assert_frame_equal(before, published.reference())
 
 
 def test_every_method_named_is_tuned(ref: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finrec import presets, snapshots
+from finrec import locks, presets, snapshots
 from finrec.evaluation import significance
 from finrec.pipeline import compare, comparing, tuning
 from finrec.schema import DataError
@@ -183,8 +183,8 @@ def test_settings_of_a_method_are_measured_and_stand_in_its_command(home, small_
 
 def test_a_comparison_behind_another_says_so(made, home):
     told = []
-    with comparing._held(comparing._folder("") / "turn") as free:
-        assert free is not None
+    with locks.held(comparing._folder("") / "turn") as free:
+        assert free
         waiting = threading.Thread(target=comparing.work, args=(made, told.append))
         waiting.start()
         until = time.monotonic() + 30

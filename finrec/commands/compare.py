@@ -46,6 +46,9 @@ def compare(
             help="One setting of our network (train.epochs=12) or of a method (ease.penalty=30).",
         ),
     ] = None,
+    as_reference: Annotated[
+        bool, typer.Option(help="With the preset and settings of the committed figures.")
+    ] = False,
     metric: Annotated[str, typer.Option(help="What the printed table shows.")] = "",
     reference: Annotated[
         Path | None, typer.Option(help="Put the rows into this CSV, in place of older ones.")
@@ -81,11 +84,9 @@ def compare(
         data = list(dict.fromkeys(n.strip() for n in snapshot.split(",") if n.strip()))
         for name in data:  # all of them, before the first takes its hours
             _known(metric, name)
-            planning.check(name, names, wanted, preset, budget, given)
-        begin = [
-            partial(verbs.plan, name, names, wanted, seeds, preset, budget, tell, given)
-            for name in data
-        ]
+            planning.check(name, names, wanted, preset, budget, given, as_reference)
+        how = (names, wanted, seeds, preset, budget, tell, given, as_reference)
+        begin = [partial(verbs.plan, name, *how) for name in data]
     found = []
     for one in begin:
         made = one()
@@ -132,8 +133,8 @@ def _known(metric: str, snapshot: str) -> None:
 def _nothing_new(context: typer.Context, name: str) -> None:
     """Refuse options of a comparison to be beside the name of one that is there already."""
     given = [
-        "--set" if option == "set_" else f"--{option}"
-        for option in ("methods", "protocols", "seeds", "preset", "budget", "set_")
+        "--set" if option == "set_" else f"--{option.replace('_', '-')}"
+        for option in ("methods", "protocols", "seeds", "preset", "budget", "set_", "as_reference")
         if (source := context.get_parameter_source(option)) and source.name != "DEFAULT"
     ]
     if given:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from finrec import snapshots as store
 from finrec.evaluation import significance
 from finrec.pipeline import differences, published
 from finrec.pipeline.cells import Cell, in_a_child, measure
+from finrec.pipeline.committed import command
 from finrec.pipeline.planning import chosen, grid, titles
 from finrec.schema import DataError
 from finrec.training.checkpoint import read_json, write_json
@@ -74,6 +74,7 @@ def plan(
     budget: float = 0.0,
     progress: Progress = lambda event: None,
     given: dict[str, dict[str, Any]] | None = None,
+    as_reference: bool = False,
 ) -> Comparison:
     """The cells to measure; with a budget every method is tuned on validation before.
 
@@ -87,12 +88,13 @@ def plan(
         progress: told which method is tuned.
         given: settings over those of preset and tuning: ``model`` and ``train`` of our network, and
             arguments of other methods by their name.
+        as_reference: with preset and settings of the committed figures.
 
     Raises:
         DataError: for what can't be measured; nothing is tuned or kept then.
     """
     found = store.find(snapshot)
-    cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, given)
+    cells = grid(snapshot, methods, protocols, seeds, preset, budget, progress, given, as_reference)
     stamp = datetime.now(UTC)
     while _file(name := f"{found.info.name}-{stamp:%y%m%d-%H%M%S}").exists():
         stamp += timedelta(seconds=1)  # two in one second have two names
@@ -261,23 +263,6 @@ def _views(protocol: str, block: dict[str, Any]) -> list[tuple[bool, bool, str, 
     if masked:
         found.append((False, False, "all", block["unmasked"]))
     return found
-
-
-def command(cell: Cell) -> str:
-    """What measures a cell again."""
-    data = cell.snapshot.partition("@")[0]
-    groups = cell.settings if cell.fused else {cell.method: cell.settings}
-    sets = "".join(
-        f" --set {group}.{name}={json.dumps(value)}"
-        for group, values in groups.items()
-        for name, value in values.items()
-    )
-    own = cell.protocol == store.find(cell.snapshot).info.protocol
-    if cell.fused:
-        how = f"--preset {cell.preset} --parts {cell.method} --seed {cell.seed}"
-        return f"finrec train {data} {how}{'' if own else f' --protocol {cell.protocol}'}{sets}"
-    protocol = "" if own else f" --protocols {cell.protocol}"
-    return f"finrec compare {data} --methods {cell.method} --seeds {cell.seed + 1}{protocol}{sets}"
 
 
 def summary(made: Comparison, metric: str, part: str = "all") -> pd.DataFrame:

@@ -7,7 +7,6 @@ because what is measured side by side takes longer than it should.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -21,17 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
-from finrec import config
+from finrec import config, locks
 from finrec.pipeline import compare, learning
 from finrec.pipeline.cells import RESULT, Cell
 from finrec.pipeline.compare import Comparison
 from finrec.schema import DataError
 from finrec.training.checkpoint import read_json
-from finrec.training.turns import locked
 
 Progress = Callable[[dict[str, Any]], None]
 State = Literal["planned", "waiting", "running", "cancelled", "interrupted", "failed", "done"]
@@ -110,9 +108,8 @@ def work(made: Comparison, progress: Progress = lambda event: None) -> list[str]
     def cancelled() -> bool:
         return cancel_asked(made.name)
 
-    with _held(_folder(made.name) / "lock") as own:
-        if own is None:
-            raise DataError(f"Another process works on {made.name}.")
+    taken = DataError(f"Another process works on {made.name}.")
+    with locks.alone(_folder(made.name) / "lock", taken):
         (_folder(made.name) / "cancel").unlink(missing_ok=True)
         tell({"event": "waiting"})
         with _turn(cancelled, lambda: progress({"event": "behind"})):
@@ -129,8 +126,8 @@ def _turn(cancelled: Callable[[], bool], behind: Callable[[], None]) -> Iterator
     """Wait until no other comparison works, or until this one is cancelled; tells once if so."""
     told = False
     while not cancelled():
-        with _held(_folder("") / "turn") as free:
-            if free is not None:
+        with locks.held(_folder("") / "turn") as free:
+            if free:
                 yield
                 return
         if not told:
@@ -138,18 +135,6 @@ def _turn(cancelled: Callable[[], bool], behind: Callable[[], None]) -> Iterator
         told = True
         time.sleep(0.5)
     yield
-
-
-@contextmanager
-def _held(file: Path) -> Iterator[IO[str] | None]:
-    """A lock on a file while the body runs; None when another process has it."""
-    with file.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield None
-            return
-        yield lock
 
 
 def _folder(name: str) -> Path:
@@ -209,7 +194,7 @@ def _standing(made: Comparison, speeds: dict[tuple[str, str, str], float]) -> St
     last = log[-1] if log else {}
     asked = folder / "asked"
     state: State = "planned"
-    if locked(folder / "lock"):
+    if locks.locked(folder / "lock"):
         state = "waiting" if last.get("event") == "waiting" else "running"
     elif not todo:
         state = "done"

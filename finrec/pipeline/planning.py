@@ -8,7 +8,7 @@ from typing import Any
 from finrec import baselines
 from finrec import snapshots as store
 from finrec.config import PARTS
-from finrec.pipeline import choices, tuning
+from finrec.pipeline import choices, committed, tuning
 from finrec.pipeline.cells import Cell
 from finrec.schema import DataError
 
@@ -46,27 +46,30 @@ def grid(
     budget: float = 0.0,
     progress: Progress = lambda event: None,
     given: dict[str, dict[str, Any]] | None = None,
+    as_reference: bool = False,
 ) -> tuple[Cell, ...]:
     """The cells of a comparison that is not made yet; see :func:`plan`.
 
     All that is asked for is checked before anything is tuned.
     """
     told = {name: values for name, values in (given or {}).items() if values}
-    check(snapshot, methods, protocols, preset, budget, told)
+    check(snapshot, methods, protocols, preset, budget, told, as_reference)
     found = store.find(snapshot)
     methods = list(dict.fromkeys(methods))
     under = list(dict.fromkeys(protocols)) or [found.info.protocol]
     cells = []
     for protocol in under:
         for name in methods:
-            settings = _tuned(found.ref, protocol, name, preset, budget, progress)
+            own = preset
+            if as_reference:
+                own, settings = committed.settings(found.info.name, protocol, name)
+            else:
+                settings = _tuned(found.ref, protocol, name, preset, budget, progress)
             fused = name in PARTS
             settings = _over(settings, told) if fused else settings | told.get(name, {})
             random = fused or baselines.method(name).seeded
             for seed in range(seeds if random else 1):
-                cells.append(
-                    Cell(found.ref, protocol, name, seed, settings, preset if fused else "")
-                )
+                cells.append(Cell(found.ref, protocol, name, seed, settings, own if fused else ""))
     return tuple(sorted(cells, key=lambda c: c.seed))  # a first look at all methods comes early
 
 
@@ -77,6 +80,7 @@ def check(
     preset: str,
     budget: float,
     given: dict[str, dict[str, Any]],
+    as_reference: bool = False,
 ) -> None:
     """Refuse what can't be measured, before anything is tuned or kept.
 
@@ -91,6 +95,11 @@ def check(
             raise DataError(f"Protocol {protocol!r} is unknown; choose R1 or R2 (P comes with it).")
     told = {name: values for name, values in given.items() if values}
     choices.check(found, list(dict.fromkeys(methods)), preset, told)
+    if as_reference and budget:
+        raise DataError("Committed figures have settings of their own; leave out --budget.")
+    for protocol in (protocols or [found.info.protocol]) if as_reference else ():
+        for name in methods:
+            committed.settings(found.info.name, protocol, name)
 
 
 def _tuned(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finrec import baselines, config, presets
+from finrec import baselines, config, locks, presets
 from finrec import snapshots as store
 from finrec.config import PARTS, RunSettings
 from finrec.evaluation import protocols
@@ -131,7 +128,8 @@ def tune(
     for values in space.values():
         every *= len(values)
     until = time.monotonic() + 60 * minutes if minutes else float("inf")
-    with _alone(folder, method):
+    taken = DataError(f"Another process tunes {method} on the same data; wait until it has ended.")
+    with locks.alone(folder / "lock", taken):  # an unended trial is a dead one
         study = _study(folder, method, dict.fromkeys(space, 0))
         while True:
             ended = _ended(study)
@@ -149,19 +147,6 @@ def tune(
                 if whole or time.monotonic() >= until or (trials and len(ended) >= trials):
                     return settings
             study.optimize(objective, n_trials=1)
-
-
-@contextmanager
-def _alone(folder: Path, method: str) -> Iterator[None]:
-    """Nobody else tunes in this folder while the body runs: an unended trial is a dead one."""
-    with (folder / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DataError(
-                f"Another process tunes {method} on the same data; wait until it has ended."
-            ) from error
-        yield
 
 
 def _study(folder: Path, method: str, defaults: dict[str, int]) -> Any:

@@ -7,13 +7,11 @@ lock on ``lock``; whether it lives is read off that lock. A part that is there i
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from finrec import locks
 from finrec.schema import CUSTOMER, DataError
 from finrec.serving import export
 
@@ -66,7 +65,7 @@ def read(folder: Path) -> dict[str, Any]:
     state: State = "stopped"
     if result.exists():
         state = "done"
-    elif _locked(folder):
+    elif locks.locked(folder / "lock"):
         state = "running"
     elif (folder / "cancel").exists():
         state = "cancelled"
@@ -102,7 +101,8 @@ def work(
         raise DataError(
             f"The customers of batch {folder.name!r} have changed since it began; start another."
         )
-    with _working(folder):
+    taken = DataError(f"Another process works on batch {folder.name!r}.")
+    with locks.alone(folder / "lock", taken):
         (folder / "error").unlink(missing_ok=True)
         try:
             files = _parts(folder, ids, score, progress, told["size"])
@@ -204,27 +204,6 @@ def _merge(folder: Path, files: Sequence[Path], suffix: str) -> Path:
         os.fsync(stream.fileno())
     os.replace(part, result)
     return result
-
-
-@contextmanager
-def _working(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DataError(f"Another process works on batch {folder.name!r}.") from error
-        yield
-
-
-def _locked(folder: Path) -> bool:
-    try:
-        with (folder / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
 
 
 def _digest(ids: Sequence[str]) -> str:

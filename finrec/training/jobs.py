@@ -7,7 +7,6 @@ lives is read off that lock, so a killed process is never mistaken for a running
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -25,13 +24,12 @@ from typing import Any, Literal
 import pandas as pd
 import torch
 
-from finrec import config
+from finrec import config, locks
 from finrec.config import RunSettings
 from finrec.schema import CheckpointError
 from finrec.snapshots import discard, sweep
 from finrec.training import checkpoint, turns
 
-LOCK_ATTEMPTS = 20
 SECONDS_TO_START = 120  # a queued job without a working process after this has died
 
 State = Literal["queued", "running", "paused", "cancelled", "failed", "stopped", "done"]
@@ -213,15 +211,8 @@ def working(run: str) -> Iterator[None]:
         CheckpointError: when another process works on it.
     """
     job = read(run)
-    with (folder(run) / "lock").open("w") as lock:
-        for attempt in range(LOCK_ATTEMPTS):  # a page that looks holds the lock for an instant
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if attempt == LOCK_ATTEMPTS - 1:
-                    raise CheckpointError(f"Another process works on {run}.") from error
-                time.sleep(0.1)
+    taken = CheckpointError(f"Another process works on {run}.")
+    with locks.alone(folder(run) / turns.WORKING, taken):
         _update(job, "running", "Preparing.", os.getpid())
         yield
 
@@ -280,7 +271,7 @@ def read(run: str) -> Job:
     waited = time.time() - file.stat().st_mtime
     dead = state == "running" or (state == "queued" and waited > SECONDS_TO_START)
     alive = [turns.WORKING] if state == "running" else [turns.WORKING, turns.WAITING]
-    if dead and not any(turns.locked(folder(run) / name) for name in alive):
+    if dead and not any(locks.locked(folder(run) / name) for name in alive):
         state = "stopped"
     died = "The process ended unexpectedly; resume to go on."
     return Job(

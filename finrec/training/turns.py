@@ -8,12 +8,13 @@ the job has ended, however it ends.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sys
 import time
 from pathlib import Path
+
+from finrec.locks import locked, take
 
 WAITING, TURN, WORKING = "waiting", "turn", "lock"
 LOOK_SECONDS = 0.5
@@ -36,18 +37,6 @@ def line(jobs: Path) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def locked(file: Path) -> bool:
-    """Whether a living process holds a lock on a file."""
-    try:
-        with file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
 def wait(jobs: Path, run: str) -> int | None:
     """Wait for a job's turn.
 
@@ -57,26 +46,18 @@ def wait(jobs: Path, run: str) -> int | None:
     """
     folder = jobs / run
     with (folder / WAITING).open("a") as own:
-        while not _lock(own.fileno()):  # another process waits for the same job
+        while not take(own.fileno()):  # another process waits for the same job
             if not _wanted(folder):
                 return None
             time.sleep(LOOK_SECONDS)
         turn = os.open(jobs / TURN, os.O_RDWR | os.O_CREAT, 0o600)
         while _wanted(folder):
             first = line(jobs)[:1] == [run]
-            if first and not any(locked(f) for f in jobs.glob(f"*/{WORKING}")) and _lock(turn):
+            if first and not any(locked(f) for f in jobs.glob(f"*/{WORKING}")) and take(turn):
                 return turn
             time.sleep(LOOK_SECONDS)
         os.close(turn)
         return None
-
-
-def _lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False
 
 
 def _wanted(folder: Path) -> bool:

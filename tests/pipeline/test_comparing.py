@@ -16,10 +16,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from finrec import config, schema, snapshots
+from finrec import config, locks, schema, snapshots
 from finrec.pipeline import cells, compare, comparing
 from finrec.schema import DataError
-from finrec.training.turns import locked
 
 METHODS = ["popularity", "markov", "itemcf"]
 
@@ -99,11 +98,11 @@ def test_killed_alone_it_takes_the_cell_that_is_measured_with_it(
         return [p for p in pids if asked(p)[:1] == [word] and home_of(p) == str(home)]
 
     lock = config.data_dir() / "comparisons" / "locks" / long.cells[0].key
-    wait(lambda: locked(lock))  # it is being measured
+    wait(lambda: locks.locked(lock))  # it is being measured
     (worker,), (child,) = processes("compare"), processes("cell")
     os.kill(worker, signal.SIGKILL)
     try:
-        wait(lambda: not locked(lock), 10)
+        wait(lambda: not locks.locked(lock), 10)
         wait(lambda: state(long) == "interrupted", 10)
         assert processes("cell") == []
     finally:
@@ -131,8 +130,8 @@ def test_one_comparison_works_at_a_time(made: compare.Comparison, monkeypatch: A
     monkeypatch.setattr(compare, "_apart", lambda cell, cancelled: compare._here(cell))
     turn = config.data_dir() / "comparisons" / "work" / "turn"
     turn.parent.mkdir(parents=True)
-    with comparing._held(turn) as held:
-        assert held is not None
+    with locks.held(turn) as held:
+        assert held
         thread = threading.Thread(target=comparing.work, args=(made,))
         thread.start()
         wait(lambda: state(made) == "waiting")

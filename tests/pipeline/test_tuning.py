@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from finrec import schema, snapshots
+from finrec import locks, schema, snapshots
 from finrec.baselines.markov import Markov
 from finrec.pipeline import compare, planning, tuning
 from finrec.schema import DataError
@@ -111,7 +111,7 @@ def test_killed_in_its_first_trial_the_defaults_still_come_first(
 def test_two_processes_do_not_tune_the_same_and_no_limit_is_negative(ref: str) -> None:
     folder = tuning._folder(ref, "R2", "markov", "standard")
     folder.mkdir(parents=True)
-    with tuning._alone(folder, "markov"), pytest.raises(DataError, match="Another process tunes"):
+    with locks.held(folder / "lock"), pytest.raises(DataError, match="Another process tunes"):
         tuning.tune(ref, "markov", trials=1)
     for limits in ({"trials": -1}, {"minutes": -1.0}, {"minutes": float("nan")}):
         with pytest.raises(DataError, match="can't be below 0"):
