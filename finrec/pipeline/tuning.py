@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +89,12 @@ def tune(
         protocol: R1 or R2; empty: the snapshot's own.
         preset: of our own network.
         trials: most trials in all; 0: no limit but the time and the space.
-        minutes: of this call; 0: no limit but the trials and the space.
+        minutes: of this call; 0: no limit but the trials and the space. A trial that takes longer
+            is ended, in a program's main thread.
 
     Returns:
-        The best settings: arguments of a method, or ``model`` and ``train`` of our network.
+        The best settings: arguments of a method, or ``model`` and ``train`` of our network; none
+        where no trial has ended, so that what is usual stays.
 
     Raises:
         DataError: for a limit below 0, or while another process tunes the same.
@@ -112,17 +118,27 @@ def tune(
         for other in trial.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
             if other.params == trial.params and other.value is not None:
                 return float(other.value)  # tried before
-        if method in PARTS:
-            info = found.info
-            run = presets.settings(
-                info, found.ref, preset, method, SEED, model=settings.get("model"),
-                train=settings.get("train"), protocol=chosen,
-            )  # fmt: skip
-            return _fused(run, parts, metric, trial)
-        fitted = baselines.method(method).build(settings, SEED).fit(parts.valid, parts)
-        cases = parts.valid.cases
-        ranked = protocols.ranking(fitted, cases, (found.info.ks[0],), True, parts.repeatable)
-        return ranked.mean()[metric]
+        with _ended_at(until):
+            if method in PARTS:
+                info = found.info
+                run = presets.settings(
+                    info, found.ref, preset, method, SEED, model=settings.get("model"),
+                    train=settings.get("train"), protocol=chosen,
+                )  # fmt: skip
+                return _fused(run, parts, metric, trial)
+            fitted = baselines.method(method).build(settings, SEED).fit(parts.valid, parts)
+            cases = parts.valid.cases
+            ranked = protocols.ranking(fitted, cases, (found.info.ks[0],), True, parts.repeatable)
+            return ranked.mean()[metric]
+
+    def keep(ended: list[Any], settings: dict[str, Any], whole: bool, cut: float = 0.0) -> None:
+        write_json(folder / "best.json", {
+            "settings": settings, "metric": metric,
+            "value": study.best_value if ended else None,
+            "trials": len(ended), "snapshot": found.ref, "protocol": chosen,
+            "method": method, "whole": whole,
+            "seconds": cut + sum(t.duration.total_seconds() for t in ended),
+        })  # fmt: skip
 
     every = 1
     for values in space.values():
@@ -136,17 +152,44 @@ def tune(
             distinct = {tuple(sorted(t.params.items())) for t in ended}
             # A sampler that keeps to what it knows has nothing more to say.
             whole = len(distinct) >= every or len(ended) > 3 * every
+            settings: dict[str, Any] = {}
             if ended:
                 settings = _nested(method, {n: space[n][i] for n, i in study.best_params.items()})
-                write_json(folder / "best.json", {
-                    "settings": settings, "metric": metric, "value": study.best_value,
-                    "trials": len(ended), "snapshot": found.ref, "protocol": chosen,
-                    "method": method, "whole": whole,
-                    "seconds": sum(t.duration.total_seconds() for t in ended),
-                })  # fmt: skip
+                keep(ended, settings, whole)
                 if whole or time.monotonic() >= until or (trials and len(ended) >= trials):
                     return settings
-            study.optimize(objective, n_trials=1)
+            began = time.monotonic()
+            try:
+                study.optimize(objective, n_trials=1)
+            except _Spent:
+                keep(ended, settings, whole, cut=time.monotonic() - began)
+                return settings
+
+
+class _Spent(Exception):
+    """The time is over."""
+
+
+@contextmanager
+def _ended_at(until: float) -> Iterator[None]:
+    """End the body at that monotonic time; only a main thread can be told to."""
+    if until == float("inf") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(*_: Any) -> None:
+        raise _Spent
+
+    began = time.monotonic()
+    before = signal.signal(signal.SIGALRM, ring)
+    theirs, _ = signal.setitimer(signal.ITIMER_REAL, max(until - began, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if theirs:  # whoever waited for an alarm gets it when it was due
+            signal.setitimer(signal.ITIMER_REAL, max(theirs + began - time.monotonic(), 0.001))
 
 
 def _study(folder: Path, method: str, defaults: dict[str, int]) -> Any:
@@ -156,7 +199,7 @@ def _study(folder: Path, method: str, defaults: dict[str, int]) -> Any:
     from optuna.storages.journal import JournalFileBackend
     from optuna.trial import TrialState
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a failed trial raises
     study = optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "trials.log"))),
         study_name=method,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +54,32 @@ def test_a_budget_is_spent_once_though_the_preset_itself_is_best(
     compare.plan(ref, ["+gnn"], budget=known.seconds / 60)
     assert len(asked) == tried
     assert tuning.tuned(ref, "R2", "baseline") is None
+
+
+def test_a_trial_that_takes_longer_than_the_budget_is_ended(
+    ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+    real, alarm = Markov.fit, signal.getsignal(signal.SIGALRM)
+
+    def slow(self: Markov, *arguments: Any) -> Any:
+        tried.append(1)
+        if len(tried) > quick:
+            time.sleep(60)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Markov, "fit", slow)
+    for quick, trials in ((0, 0), (3, 3)):  # the usual settings take too long; the fourth try does
+        tried.clear()
+        began = time.monotonic()
+        (cell,) = compare.plan(ref, ["markov"], budget=0.02 + quick / 20).cells
+        assert time.monotonic() - began < 20 and len(tried) == quick + 1
+        known = tuning.tuned(ref, "R2", "markov")
+        assert known is not None and known.seconds >= 1 and not known.whole
+        assert bool(cell.settings) == bool(trials), "what is usual stays where nothing was found"
+        compare.plan(ref, ["markov"], budget=known.seconds / 60)
+        assert len(tried) == quick + 1, "the budget is spent once"
+    assert signal.getsignal(signal.SIGALRM) is alarm, "whose it was has it again"
 
 
 def test_a_larger_budget_tunes_for_what_is_left_of_it(
