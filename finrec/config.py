@@ -50,10 +50,12 @@ def text_encoder_dir(name: str) -> Path:
     """Folder of a text encoder that was pretrained, adapted or fine-tuned here.
 
     Raises:
-        DataError: when the name could lead elsewhere.
+        DataError: when the name could lead elsewhere, or is that of the unfinished jobs' folder.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", name):
         raise DataError(f"{name!r} is no name of an encoder; use letters, digits, _, . and -.")
+    if name.lower() == "jobs":
+        raise DataError(f"{name!r} is kept for unfinished jobs; choose another name.")
     return models_dir() / "texts" / name
 
 

@@ -63,10 +63,11 @@ def model_folder(model_dir: Path | None = None) -> Path:
     folder = model_dir or config.text_model_dir() or _packaged()
     for name in FILES:
         if not (folder / name).is_file():
-            raise CheckpointError(
-                f"The text encoder's folder {folder} has no {name}; point FINREC_TEXT_MODEL at a "
-                f"folder that holds {', '.join(FILES)}."
-            )
+            remedy = f"point FINREC_TEXT_MODEL at a folder that holds {', '.join(FILES)}"
+            if folder.parent.resolve() == (config.models_dir() / "texts").resolve():
+                there = sorted(f.parent.name for f in folder.parent.glob(f"*/{FILES[0]}"))
+                remedy = f"choose one of models/texts ({', '.join(there) or 'none yet'})"
+            raise CheckpointError(f"The text encoder's folder {folder} has no {name}; {remedy}.")
     return folder
 
 
@@ -139,7 +140,7 @@ def encode(
         float32 [len(texts), V]; rows have length 1, or 0 for an empty text.
 
     Raises:
-        CheckpointError: when the encoder can't be read.
+        CheckpointError: when the encoder can't be read, or gives no finite vectors.
         DataError: when a text is no string, or the cache can't be written.
     """
     cleaned = [_clean(text, row) for row, text in enumerate(texts, start=1)]
@@ -155,6 +156,7 @@ def encode(
     if missing:
         encoder = _load(folder, version)
         for keys, vectors in _batches(encoder, [(k, wanted[k]) for k in missing]):
+            _check_finite(folder, vectors)
             _append(store, keys, vectors)
             known.update(zip(keys, vectors, strict=True))
             done += len(keys)
@@ -164,7 +166,16 @@ def encode(
     for row, text in enumerate(cleaned):
         if text:
             out[row] = known[_key(text)]
+    _check_finite(folder, out)  # those from the disk, too
     return out
+
+
+def _check_finite(folder: Path, vectors: np.ndarray) -> None:
+    if not np.isfinite(vectors).all():
+        raise CheckpointError(
+            f"The text encoder in {folder} gives vectors that are not finite; train it again at a "
+            "lower rate, or choose another."
+        )
 
 
 def _clean(text: Any, row: int) -> str:
