@@ -7,6 +7,7 @@ warm-up and a linear decay of η. Checkpoints are safetensors and JSON.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -47,6 +48,10 @@ class Log:
             stream.write(json.dumps(line) + "\n")
         if self.progress:
             self.progress(line)
+
+
+class Diverged(CheckpointError):
+    """Learning led to numbers that are not finite; the same settings would do so again."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,10 @@ def learn(
 
     Returns:
         ``{"epochs": epochs done, "best_epoch": i, "history": [validation of each epoch]}``.
+
+    Raises:
+        Diverged: when a loss, a figure of the validation or a weight is not finite.
+        CheckpointError: when there is no time for an epoch, or a checkpoint is damaged.
     """
     work.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.98), eps=1e-6)
@@ -160,6 +169,8 @@ def learn(
             mean, rate = _epoch(plan, epoch, model, optimizer, batches(chance), loss, chance)
         model.eval()
         found = validate()
+        if not (math.isfinite(mean) and math.isfinite(found[plan.metric]) and _finite(model)):
+            raise _diverged(plan, epoch)
         history = [*state["history"], {"loss": mean, **found}]
         sign = 1 if plan.larger else -1
         best = max(range(len(history)), key=lambda i: (sign * history[i][plan.metric], -i))
@@ -187,6 +198,8 @@ def learn(
     if folder is None:
         raise CheckpointError(f"No time for an epoch of {plan.name}; allow more minutes.")
     model.load_state_dict(_tensors(folder / "best.safetensors"))
+    if not _finite(model):
+        raise _diverged(plan, state["best_epoch"] - 1)
     model.eval()
     return {"epochs": state["epoch"], **{k: state[k] for k in ("best_epoch", "history", "seconds")}}
 
@@ -209,6 +222,8 @@ def _epoch(
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * share
         value, count = loss(batch, chance)
+        if not torch.isfinite(value):
+            raise _diverged(plan, epoch)
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(parameters, plan.clip)
@@ -216,6 +231,17 @@ def _epoch(
         total += float(value.detach()) * count
         targets += count
     return total / max(targets, 1), targets / max(time.monotonic() - began, 1e-9)
+
+
+def _diverged(plan: Plan, epoch: int) -> Diverged:
+    return Diverged(
+        f"The loss of {plan.name} is not finite in epoch {epoch + 1}; lower the rate, the head's "
+        "rate or the weight decay and start again."
+    )
+
+
+def _finite(model: nn.Module) -> bool:
+    return all(bool(torch.isfinite(p).all()) for p in model.parameters())
 
 
 def _latest(work: Path) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from finrec.training import corpus, masking
 from finrec.training.text_job import TextJob
 from finrec.training.text_loop import Plan, layerwise, learn
 
+MOST_NATS = 700.0  # beyond it exp has no number, and the loss has diverged
 PASSES = 3  # times held-out text is masked anew when it is measured for the record
 
 
@@ -42,6 +43,14 @@ class PretrainSettings(Frozen):
     width: int = Field(256, ge=16, le=1024, description="D of an encoder from scratch")
     layers: int = Field(4, ge=1, le=12, description="layers of an encoder from scratch")
     heads: int = Field(4, ge=1, le=16, description="H of an encoder from scratch")
+
+    @model_validator(mode="after")
+    def _heads(self) -> PretrainSettings:
+        if self.width % self.heads:
+            raise ValueError(
+                f"width {self.width} is not a multiple of heads {self.heads}; change one of them"
+            )
+        return self
 
 
 def learn_words(
@@ -135,7 +144,11 @@ def measure(
             total += float(F.cross_entropy(logits, targets, reduction="sum"))
             right += int((logits.argmax(1) == targets).sum())
             count += len(targets)
-    return {"accuracy": right / count, "perplexity": math.exp(total / count), "targets": count}
+    return {"accuracy": right / count, "perplexity": _perplexity(total / count), "targets": count}
+
+
+def _perplexity(mean: float) -> float:
+    return math.exp(mean) if mean < MOST_NATS else math.inf
 
 
 def by_counts(
