@@ -1,34 +1,33 @@
 """Texts for pretraining and fine-tuning: read from files, split without leaks, cut, batched.
 
-Any folder of ``.txt``, ``.csv`` and ``.parquet`` files will do.
+Any folder of ``.txt``, ``.csv``, ``.xlsx`` and ``.parquet`` files will do. Text is UTF-8, UTF-16
+or else Windows's Latin-1; cells stand apart by comma, semicolon, tab or bar.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from tokenizers import (
-    Tokenizer,
-    decoders,
-    models,
-    normalizers,
-    pre_tokenizers,
-    processors,
-    trainers,
-)
+from tokenizers import Tokenizer
 
 from finrec.schema import DataError
 
-SUFFIXES = (".txt", ".csv", ".parquet")
+SUFFIXES = (".txt", ".csv", ".xlsx", ".parquet")
+SEPARATORS = ",;\t|"
+# An empty cell alone is empty: "None" and "NA" are words, and may be classes.
+CELLS: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
 SHARED_WORDS = 8  # two texts that share a sentence of so many words belong together
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @dataclass(frozen=True)
@@ -39,15 +38,17 @@ class Labelled:
         texts: n texts.
         labels: index into ``names``, int64 [n].
         names: the classes, sorted.
+        empty: rows that were left out because they hold no text.
     """
 
     texts: list[str]
     labels: np.ndarray
     names: tuple[str, ...]
+    empty: int = 0
 
     def take(self, rows: np.ndarray) -> Labelled:
         """The texts at these rows, classes unchanged."""
-        return Labelled([self.texts[i] for i in rows], self.labels[rows], self.names)
+        return Labelled([self.texts[i] for i in rows], self.labels[rows], self.names, self.empty)
 
 
 def read(sources: Sequence[Path], columns: Sequence[str] | None = None) -> list[str]:
@@ -80,25 +81,24 @@ def _files(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise DataError(f"{source} does not exist; check the path.")
-    return sorted(f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
+    return sorted(
+        f
+        for f in source.rglob("*")
+        if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith("~$")
+    )  # an open workbook's lock file begins with ~$
 
 
 def _texts(file: Path, columns: Sequence[str] | None) -> Iterator[str]:
     if file.suffix.lower() == ".txt":
         try:
-            lines = file.read_text(encoding="utf-8-sig").splitlines()
+            lines = file.read_text(encoding=_encoding(file)).splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"{file.name} can't be read ({error}); save it as UTF-8.") from error
         yield from (joined for line in lines if (joined := " ".join(line.split())))
         return
     frame = _frame(file)
     chosen = list(columns) if columns else _prose(frame)
-    for column in chosen:
-        if column not in frame.columns:
-            raise DataError(
-                f"{file.name} lacks the column {column}; it has "
-                f"{', '.join(map(str, frame.columns[:12]))}. Name one of these."
-            )
+    _check_columns(file, frame, chosen)
     for row in frame[chosen].fillna("").astype(str).itertuples(index=False):
         text = " ".join(" ".join(row).split())
         if text:
@@ -109,10 +109,36 @@ def _frame(file: Path) -> pd.DataFrame:
     try:
         if file.suffix.lower() == ".parquet":
             return pd.read_parquet(file)
-        return pd.read_csv(file, dtype=str)
-    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
-        reason = str(error).splitlines()[0]
+        if file.suffix.lower() == ".xlsx":
+            sheets = pd.read_excel(file, sheet_name=None, **CELLS)
+            return next((s for s in sheets.values() if len(s.columns)), pd.DataFrame())
+        encoding = _encoding(file)
+        return pd.read_csv(file, sep=_separator(file, encoding), encoding=encoding, **CELLS)
+    except (
+        pa.ArrowException, OSError, ValueError, csv.Error, KeyError, zipfile.BadZipFile, ParseError,
+    ) as error:  # fmt: skip
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"{file.name} can't be read ({reason}); export it again.") from error
+
+
+def _encoding(file: Path) -> str:
+    with file.open("rb") as stream:
+        if stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+    try:
+        with file.open(encoding="utf-8-sig") as stream:
+            while stream.read(2**20):
+                pass
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _separator(file: Path, encoding: str) -> str:
+    """The one that cuts the header into most cells; of several the first, a comma."""
+    with file.open(encoding=encoding, newline="") as stream:
+        header = next((line for line in stream if line.strip()), "")
+    return max(SEPARATORS, key=lambda s: len(next(csv.reader([header], delimiter=s), [])))
 
 
 def _prose(frame: pd.DataFrame) -> list[str]:
@@ -121,26 +147,26 @@ def _prose(frame: pd.DataFrame) -> list[str]:
     return [c for c in strings if (frame[c].fillna("").str.count(r"\S+") >= 3).mean() > 0.5]
 
 
-def labelled(file: Path, columns: Sequence[str], label: str) -> Labelled:
-    """A labelled table.
+def labelled(file: Path, columns: Sequence[str], label: str, classes: int = 2) -> Labelled:
+    """A labelled table; rows without text are left out, and counted.
 
     Args:
-        file: Parquet or CSV.
+        file: Parquet, CSV or XLSX.
         columns: columns that hold the text; joined.
         label: column that holds the class.
+        classes: that it must have at least.
 
     Raises:
-        DataError: for a missing file or column, an empty class, or fewer than two classes.
+        DataError: for a missing file or column, an empty class, no text or too few classes.
     """
     if not file.is_file():
         raise DataError(f"{file} does not exist; check the path.")
+    if label in columns:
+        raise DataError(f"The column {label} can't be both text and class; name another for one.")
     frame = _frame(file)
-    for column in (*columns, label):
-        if column not in frame.columns:
-            raise DataError(
-                f"{file.name} lacks the column {column}; it has "
-                f"{', '.join(map(str, frame.columns[:12]))}. Name one of these."
-            )
+    _check_columns(file, frame, (*columns, label))
+    if frame.empty:
+        raise DataError(f"{file.name} has a header but no rows; export it again.")
     empty = np.flatnonzero(frame[label].isna())
     if len(empty):
         raise DataError(
@@ -152,9 +178,26 @@ def labelled(file: Path, columns: Sequence[str], label: str) -> Labelled:
         for r in frame[list(columns)].fillna("").astype(str).to_numpy()
     ]
     names, labels = np.unique(frame[label].astype(str).to_numpy(dtype=object), return_inverse=True)
-    if len(names) < 2:
+    if len(names) < classes:
         raise DataError(f"{file.name}, column {label}: only one class; two or more are needed.")
-    return Labelled(texts, labels.astype(np.int64), tuple(str(n) for n in names))
+    filled = np.flatnonzero([bool(t) for t in texts])
+    if not len(filled):
+        raise DataError(
+            f"{file.name}, column {', '.join(columns)}: no row holds text; name another column."
+        )
+    every = Labelled(
+        texts, labels.astype(np.int64), tuple(map(str, names)), len(texts) - len(filled)
+    )
+    return every.take(filled)
+
+
+def _check_columns(file: Path, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    for column in columns:
+        if column not in frame.columns:
+            raise DataError(
+                f"{file.name} lacks the column {column}; it has "
+                f"{', '.join(map(str, frame.columns[:12]))}. Name one of these."
+            )
 
 
 def groups(texts: Sequence[str]) -> np.ndarray:
@@ -251,39 +294,3 @@ def batches(
     if rng is not None:
         found = [found[i] for i in rng.permutation(len(found))]
     return found
-
-
-def train_tokenizer(texts: Sequence[str], size: int) -> Tokenizer:
-    """A lower-casing WordPiece tokenizer learned from texts, with BERT's special tokens.
-
-    Args:
-        texts: what it learns from.
-        size: words of the vocabulary at most.
-    """
-    pieces = _blank_tokenizer({})
-    cut = pieces.pre_tokenizer.pre_tokenize_str
-    letters = {
-        c for t in texts for word, _ in cut(pieces.normalizer.normalize_str(t)) for c in word
-    }
-    # The library numbers letters inside words in the order of a random hash and breaks ties of
-    # merges by number; told as special tokens they have fixed numbers, and so has all the rest.
-    fixed = [*SPECIAL, *(f"##{c}" for c in sorted(letters))]
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=fixed, show_progress=False, min_frequency=2
-    )
-    pieces.train_from_iterator(texts, trainer)
-    words = _blank_tokenizer(pieces.get_vocab())
-    words.add_special_tokens(list(SPECIAL))
-    ids = [(name, words.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
-    words.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
-    )
-    return words
-
-
-def _blank_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
-    words = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    words.normalizer = normalizers.BertNormalizer()
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words.decoder = decoders.WordPiece()
-    return words

@@ -15,7 +15,15 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from torch import Tensor
 
 from finrec.features import text
@@ -23,6 +31,7 @@ from finrec.networks.language import TextEncoder, TextShape, TextTower
 from finrec.schema import CheckpointError
 
 MASK = "[MASK]"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", MASK)
 LAYER = {  # ours: BERT's, below encoder.layer.<i>
     "attention.query": "attention.self.query",
     "attention.key": "attention.self.key",
@@ -68,11 +77,48 @@ def tokenizer(folder: Path) -> Tokenizer:
     return found
 
 
+def train_tokenizer(texts: Sequence[str], size: int) -> Tokenizer:
+    """A lower-casing WordPiece tokenizer learned from texts, with BERT's special tokens.
+
+    Args:
+        texts: what it learns from.
+        size: words of the vocabulary at most.
+    """
+    pieces = _blank_tokenizer({})
+    cut = pieces.pre_tokenizer.pre_tokenize_str
+    letters = {
+        c for t in texts for word, _ in cut(pieces.normalizer.normalize_str(t)) for c in word
+    }
+    # The library numbers letters inside words in the order of a random hash and breaks ties of
+    # merges by number; told as special tokens they have fixed numbers, and so has all the rest.
+    fixed = [*SPECIAL, *(f"##{c}" for c in sorted(letters))]
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=fixed, show_progress=False, min_frequency=2
+    )
+    pieces.train_from_iterator(texts, trainer)
+    words = _blank_tokenizer(pieces.get_vocab())
+    words.add_special_tokens(list(SPECIAL))
+    ids = [(name, words.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    words.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
+    )
+    return words
+
+
+def _blank_tokenizer(vocabulary: dict[str, int]) -> Tokenizer:
+    words = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    words.normalizer = normalizers.BertNormalizer()
+    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    words.decoder = decoders.WordPiece()
+    return words
+
+
 def load(folder: Path, dropout: float = 0.1) -> tuple[TextEncoder, Tokenizer]:
     """An encoder of ours with the weights of a folder, in evaluation mode, and its tokenizer.
 
     Raises:
-        CheckpointError: when a file is missing or damaged, or the encoder is no plain BERT.
+        CheckpointError: when a file is missing or damaged, a weight is not finite, or the encoder
+            is no plain BERT.
     """
     folder = text.model_folder(folder)
     words = tokenizer(folder)
@@ -95,6 +141,11 @@ def load(folder: Path, dropout: float = 0.1) -> tuple[TextEncoder, Tokenizer]:
         raise CheckpointError(
             f"{folder / 'model.safetensors'} does not hold what its config.json describes: {error}."
         ) from error
+    if not all(bool(torch.isfinite(p).all()) for p in encoder.parameters()):
+        raise CheckpointError(
+            f"The text encoder in {folder} has weights that are not finite; train it again at a "
+            "lower rate, or choose another."
+        )
     return encoder.eval(), words
 
 

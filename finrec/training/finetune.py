@@ -9,7 +9,7 @@ both move, lower layers more slowly.
 from __future__ import annotations
 
 import json
-import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import torch
 import torch.nn.functional as F
 from pydantic import Field
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from finrec.config import Frozen
 from finrec.features.text import model_folder
-from finrec.networks.language import TextClassifier, pooled
-from finrec.schema import CheckpointError
+from finrec.networks.language import TextClassifier, TextEncoder, pooled
+from finrec.schema import CheckpointError, DataError
 from finrec.training import corpus, encoders
 from finrec.training.corpus import Labelled
 from finrec.training.masking import padded
@@ -89,11 +90,24 @@ def finetune(
         "label": label,
         "test": sources([test]) if test else None,
     }
-    known, valid, held = _folds(
-        corpus.labelled(train, columns, label), columns, label, test, settings
-    )  # before the job: what can't be read leaves none behind
-    job = TextJob(out, "finetune", settings, inputs, progress)
+    folds = _folds(train, columns, label, test, settings)  # what can't be read leaves no job
     encoder, words = encoders.load(folder, settings.dropout)
+    job = TextJob(out, "finetune", settings, inputs, progress)
+    return _teach(job, encoder, words, folds, settings)
+
+
+def _teach(
+    job: TextJob,
+    encoder: TextEncoder,
+    words: Tokenizer,
+    folds: tuple[Labelled, Labelled, Labelled],
+    settings: FinetuneSettings,
+) -> dict[str, Any]:
+    """Both phases, each measured, and the result published."""
+    known, valid, held = folds
+    blank = known.empty + (held.empty if job.told["inputs"]["test"] else 0)
+    if blank:
+        job.log.write("reading", message=f"Rows without text were left out: {blank}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = TextClassifier(encoder, len(known.names), settings.dropout).eval()
@@ -124,32 +138,68 @@ def finetune(
 
 
 def _folds(
-    every: Labelled,
+    train: Path,
     columns: Sequence[str],
     label: str,
     test: Path | None,
     settings: FinetuneSettings,
 ) -> tuple[Labelled, Labelled, Labelled]:
+    """Texts to learn from, for validation and for the test, some of every class in each."""
     rng = np.random.default_rng(settings.seed)
+    read = corpus.labelled(train, columns, label)
     if test is None:
-        every = every.take(_distinct(every.texts))
+        every = read.take(_distinct(read.texts))
+        _check_classes(every, len(read.texts), f"{train.name}, column {label}", 3)
         rest, chosen = corpus.stratified(every.labels, settings.held_out, rng)
         held, every = every.take(chosen), every.take(rest)
     else:
-        held = corpus.labelled(test, columns, label)
-        unknown = sorted(set(held.names) - set(every.names))
-        if unknown:
-            raise CheckpointError(f"{test.name} has the class {unknown[0]!r}, not in training.")
-        renamed = np.array([every.names.index(n) for n in held.names], dtype=np.int64)
-        held = Labelled(held.texts, renamed[held.labels], every.names)
+        held = _known_classes(corpus.labelled(test, columns, label, 1), read.names, test, label)
         taken = {_plain(t) for t in held.texts}
-        every = every.take(np.flatnonzero([_plain(t) not in taken for t in every.texts]))
+        every = read.take(np.flatnonzero([_plain(t) not in taken for t in read.texts]))
+        if not every.texts:
+            raise DataError(
+                f"Every text of {train.name} is in the test table {test.name} too; give another "
+                "test table."
+            )
+        _check_classes(every, len(read.texts), f"{train.name}, column {label}", 2)
     rest, chosen = corpus.stratified(every.labels, settings.held_out, rng)
     return every.take(rest), every.take(chosen), held
 
 
+def _check_classes(every: Labelled, rows: int, where: str, needed: int) -> None:
+    """Refuse a table with a class too small for ``needed`` parts; ``rows`` held text before."""
+    counts = np.bincount(every.labels, minlength=len(every.names))
+    few = int(counts.argmin())
+    if counts[few] < needed:
+        twice = "the same as others" if needed == 3 else "in the test table too"
+        parts = "to learn from, for validation" + (" and for the test" if needed == 3 else "")
+        raise DataError(
+            f"{where}: too few texts of the class {every.names[few]!r}, {counts[few]} of the "
+            f"{needed} needed, one each {parts}; left out of the table were {every.empty} without "
+            f"text and {rows - len(every.texts)} {twice}. Add texts to the class or drop it."
+        )
+
+
+def _known_classes(held: Labelled, names: tuple[str, ...], test: Path, label: str) -> Labelled:
+    """The test's texts with the classes of training."""
+    unknown = sorted(set(held.names) - set(names))
+    if unknown:
+        raise DataError(
+            f"{test.name}, column {label}: the class {unknown[0]!r} is not in training; drop its "
+            "rows or teach it."
+        )
+    renamed = np.array([names.index(n) for n in held.names], dtype=np.int64)
+    return Labelled(held.texts, renamed[held.labels], names, held.empty)
+
+
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+    """A text without case and punctuation; all of it where nothing else is in it.
+
+    Marks and symbols stay: vowels of Indic scripts are marks, and emoji are symbols that tell
+    texts apart.
+    """
+    kept = (" " if unicodedata.category(c).startswith("P") else c for c in text.lower())
+    return " ".join("".join(kept).split()) or text
 
 
 def _distinct(texts: Sequence[str]) -> np.ndarray:
@@ -224,23 +274,10 @@ def _learn(
     model.encoder.words.requires_grad_(settings.words_learn)
     lengths = [len(r) for r in ids[0]]
     labels = torch.from_numpy(known.labels)
-    plan = Plan(
-        "fine-tuning",
-        settings.epochs,
-        settings.warmup,
-        "accuracy",
-        True,
-        settings.minutes,
-        settings.seed,
-    )
-    groups = layerwise(
-        model.encoder,
-        model.output,
-        settings.rate,
-        settings.head_rate,
-        settings.decay,
-        settings.weight_decay,
-    )
+    plan = Plan("fine-tuning", settings.epochs, settings.warmup, "accuracy", True,
+                settings.minutes, settings.seed)  # fmt: skip
+    groups = layerwise(model.encoder, model.output, settings.rate, settings.head_rate,
+                       settings.decay, settings.weight_decay)  # fmt: skip
 
     def batches(chance: np.random.Generator) -> list[np.ndarray]:
         return corpus.batches(lengths, settings.batch * settings.longest, chance, settings.batch)

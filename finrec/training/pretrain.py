@@ -85,7 +85,7 @@ def general(
     job = TextJob(out, "general", settings, {"text": sources(text)}, progress)
     saved = job.work / "tokenizer.json"
     if not saved.exists():
-        corpus.train_tokenizer(known, settings.words).save(str(saved))
+        encoders.train_tokenizer(known, settings.words).save(str(saved))
     words = encoders.tokenizer(job.work)
     model = _with_head(_new_encoder(words, settings), None, settings.seed)
     cut = [corpus.windows(words, part, settings.longest) for part in (known, valid, test)]

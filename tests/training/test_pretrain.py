@@ -186,7 +186,7 @@ def test_columns_of_prose_are_found_and_ids_are_not(tmp_path: Path) -> None:
 
 
 def test_long_texts_are_cut_into_even_windows_without_loss(tmp_path: Path) -> None:
-    words = corpus.train_tokenizer(["alpha beta gamma delta"] * 3, 100)
+    words = encoders.train_tokenizer(["alpha beta gamma delta"] * 3, 100)
     long = " ".join(["alpha", "beta", "gamma"] * 7)
     cut = corpus.windows(words, [long, "delta", "beta beta"], longest=12)
     assert [len(w) for w in cut] == [9, 9, 9, 4]  # 21 words in three windows; one word is none
@@ -210,7 +210,7 @@ def test_batches_hold_every_row_once_within_their_size() -> None:
 
 
 def test_word_counts_by_hand() -> None:
-    words = corpus.train_tokenizer(["aa bb cc"] * 3, 100)
+    words = encoders.train_tokenizer(["aa bb cc"] * 3, 100)
     size = words.get_vocab_size()
     aa, bb = words.token_to_id("aa"), words.token_to_id("bb")
     known = [[2, aa, aa, aa, bb, 3]]
