@@ -92,8 +92,8 @@ def finetune(
     }
     folds = _folds(train, columns, label, test, settings)  # what can't be read leaves no job
     encoder, words = encoders.load(folder, settings.dropout)
-    job = TextJob(out, "finetune", settings, inputs, progress)
-    return _teach(job, encoder, words, folds, settings)
+    with TextJob(out, "finetune", settings, inputs, progress) as job:
+        return job.record or _teach(job, encoder, words, folds, settings)
 
 
 def _teach(

@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 
 from finrec.features.text import model_folder
 from finrec.networks.language import LanguageModel, TextEncoder, TextShape
+from finrec.schema import DataError
 from finrec.training import corpus, encoders, finetune
 from finrec.training.finetune import FinetuneSettings
 from finrec.training.text_job import TextJob, sources
@@ -70,25 +71,45 @@ def pretrain(
     if isinstance(settings, FinetuneSettings):
         raise TypeError(f"{stage} takes PretrainSettings")
     if stage == "general":
-        return general(out, text, settings or GENERAL, progress)
+        return general(out, text, settings or GENERAL, progress, **more)
     return adapt(out, text, start, settings or PretrainSettings(), progress, **more)
 
 
 def general(
-    out: Path, text: Sequence[Path], settings: PretrainSettings, progress: Progress | None = None
+    out: Path,
+    text: Sequence[Path],
+    settings: PretrainSettings,
+    progress: Progress | None = None,
+    columns: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Train a tokenizer and an encoder of our own from scratch.
 
     Perplexity counts this tokenizer's words: compare it only with encoders that share it.
+
+    Args:
+        out: folder of the result.
+        text: files or folders of text; a share is held out for validation, another for test.
+        settings: of the training.
+        progress: called with every line of the log.
+        columns: text columns of tables in ``text``.
     """
-    known, valid, test = _split(corpus.read(text), settings)  # what can't be read leaves no job
-    job = TextJob(out, "general", settings, {"text": sources(text)}, progress)
+    inputs: dict[str, Any] = {"text": sources(text)}
+    if columns:
+        inputs["columns"] = columns
+    parts = _split(corpus.read(text, columns), settings)  # what can't be read leaves no job
+    with TextJob(out, "general", settings, inputs, progress) as job:
+        return job.record or _from_scratch(job, parts, settings)
+
+
+def _from_scratch(
+    job: TextJob, parts: tuple[list[str], list[str], list[str]], settings: PretrainSettings
+) -> dict[str, Any]:
     saved = job.work / "tokenizer.json"
     if not saved.exists():
-        encoders.train_tokenizer(known, settings.words).save(str(saved))
+        encoders.train_tokenizer(parts[0], settings.words).save(str(saved))
     words = encoders.tokenizer(job.work)
+    cut = _cut(words, parts, settings)
     model = _with_head(_new_encoder(words, settings), None, settings.seed)
-    cut = [corpus.windows(words, part, settings.longest) for part in (known, valid, test)]
     job.measured("untrained", lambda: measure(model, cut[2], settings))
     history = learn_words(job, "pretraining", model, cut, settings, frozen=False)
     metrics = {
@@ -129,9 +150,20 @@ def adapt(
     }
     encoder, words = encoders.load(folder)
     parts = _split(corpus.read(text, columns), settings)  # what can't be read leaves no job
-    job = TextJob(out, "adapt", settings, inputs, progress)
     known = parts[0] + _apart(corpus.read(also) if also else [], parts[1] + parts[2])
-    cut = [corpus.windows(words, p, settings.longest) for p in (known, parts[1], parts[2])]
+    cut = _cut(words, (known, parts[1], parts[2]), settings)
+    with TextJob(out, "adapt", settings, inputs, progress) as job:
+        return job.record or _go_on(job, encoder, words, folder, cut, settings)
+
+
+def _go_on(
+    job: TextJob,
+    encoder: TextEncoder,
+    words: Tokenizer,
+    folder: Path,
+    cut: list[list[list[int]]],
+    settings: PretrainSettings,
+) -> dict[str, Any]:
     before = {
         "word counts": job.measured(
             "word counts", lambda: by_counts(words, cut[0], cut[2], settings)
@@ -157,6 +189,26 @@ def adapt(
         **history,
     }
     return job.publish(lambda folder: _save(model, words, folder), metrics)
+
+
+def _cut(
+    words: Tokenizer, parts: Sequence[Sequence[str]], settings: PretrainSettings
+) -> list[list[list[int]]]:
+    """Windows of the texts to learn from, for validation and for the test.
+
+    Raises:
+        DataError: when no text of a part has two words, so that nothing can be predicted.
+    """
+    cut = [corpus.windows(words, part, settings.longest) for part in parts]
+    for name, found in zip(
+        ("text to learn from", "held-out text", "held-out text"), cut, strict=True
+    ):
+        if not found:
+            raise DataError(
+                f"There is no {name} with two words or more, so no word can be foretold from "
+                "others; give longer texts."
+            )
+    return cut
 
 
 def _split(texts: list[str], settings: PretrainSettings) -> tuple[list[str], list[str], list[str]]:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from pydantic import BaseModel
 
-from finrec.schema import CheckpointError
+from finrec.schema import CheckpointError, DataError
 from finrec.snapshots import file_lineage, publish
-from finrec.training.text_loop import Log, Progress
+from finrec.training.text_loop import Diverged, Log, Progress
 
-SETTINGS, METRICS = "settings.json", "metrics.json"
+SETTINGS, METRICS, LOCK = "settings.json", "metrics.json", "lock"
 
 
 class TextJob:
     """One job: works in ``<parent>/jobs/<name>`` and ends as ``<parent>/<name>``.
 
-    A job that was interrupted is taken up again by starting it with the same arguments.
+    A job that was interrupted is taken up again by starting it with the same arguments. Within
+    ``with`` it is this process's alone; ``record`` is what it published, where it was killed
+    just afterwards.
     """
 
     def __init__(
@@ -32,26 +36,70 @@ class TextJob:
         inputs: dict[str, Any],
         progress: Progress | None,
     ) -> None:
-        """Open or take up the job that shall end as ``out``.
+        """Describe the job that shall end as ``out``."""
+        self.out, self.work = out, out.parent / "jobs" / out.name
+        told = {"stage": stage, "settings": settings.model_dump(), "inputs": inputs}
+        self.told = json.loads(json.dumps(told, default=str))
+        self.log = Log(self.work / "log.jsonl", progress)
+        self.record: dict[str, Any] | None = None
+
+    def __enter__(self) -> Self:
+        """Begin the job or take it up.
 
         Raises:
-            CheckpointError: when ``out`` exists, or an unfinished job there had other settings.
+            CheckpointError: when ``out`` exists, another process works on the job, or an
+                unfinished job there had other settings.
         """
-        if out.exists():
-            raise CheckpointError(f"{out} exists already; choose another name or remove it.")
-        self.out, self.work = out, out.parent / "jobs" / out.name
-        self.work.mkdir(parents=True, exist_ok=True)
-        told = {"stage": stage, "settings": settings.model_dump(), "inputs": inputs}
-        told = json.loads(json.dumps(told, default=str))
-        file = self.work / SETTINGS
-        if file.exists() and json.loads(file.read_text()) != told:
+        if self.out.exists() and not self.work.exists():
+            raise self._exists()
+        self._lock = _lock(self.work)
+        try:
+            if self.out.exists():  # killed between publication and the end, or another job's
+                self._end()
+            else:
+                self._begin()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go; a job that would fail in the same way again is removed."""
+        if isinstance(error, DataError | Diverged):
+            shutil.rmtree(self.work, ignore_errors=True)
+        self._lock.close()
+
+    def _begin(self) -> None:
+        if self._told_otherwise():
             raise CheckpointError(
                 f"{self.work} holds an unfinished job with other settings; finish it with those, "
                 "or remove that folder."
             )
-        _write(file, told)
-        self.told = told
-        self.log = Log(self.work / "log.jsonl", progress)
+        _write(self.work / SETTINGS, self.told)
+
+    def _end(self) -> None:
+        """Remove what is left of this very job, which is published; refuse any other."""
+        record = _read(self.out / METRICS)
+        if {k: record.get(k) for k in self.told} != self.told or self._told_otherwise():
+            if not any(f.name != LOCK for f in self.work.iterdir()):
+                shutil.rmtree(self.work, ignore_errors=True)
+            raise self._exists()
+        shutil.rmtree(self.work, ignore_errors=True)
+        self.record = record
+        if self.log.progress:
+            self.log.progress({"event": "done", "message": f"{self.out.name} is finished already."})
+
+    def _told_otherwise(self) -> bool:
+        file = self.work / SETTINGS
+        return file.exists() and _read(file) != self.told
+
+    def _exists(self) -> CheckpointError:
+        return CheckpointError(f"{self.out} exists already; choose another name or remove it.")
 
     def measured(self, name: str, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         """A figure, measured once: a job taken up again reads it from its folder."""
@@ -83,6 +131,36 @@ def sources(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Name, size and hash of the files behind paths, for a job's record."""
     files = [f for p in paths for f in ([p] if p.is_file() else sorted(p.rglob("*")))]
     return file_lineage(files)
+
+
+def _lock(work: Path) -> TextIO:
+    """A lock on the folder, made if need be, that lasts until it is closed or the process ends."""
+    while True:
+        work.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = (work / LOCK).open("w")
+        except FileNotFoundError:  # the process before has just removed the folder
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise CheckpointError(f"Another process works on {work.name}.") from error
+        try:
+            if os.path.samestat(os.fstat(lock.fileno()), (work / LOCK).stat()):
+                return lock
+        except FileNotFoundError:
+            pass
+        lock.close()  # of a folder that is gone
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A JSON object; {} where there is none."""
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(file: Path, content: Any) -> None:
