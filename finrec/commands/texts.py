@@ -13,6 +13,11 @@ from finrec.commands import screen
 from finrec.schema import DataError
 
 STAGES = ("general", "adapt", "finetune")
+UNUSED = {  # options that a stage has no use for
+    "general": ("start", "label", "test", "also"),
+    "adapt": ("label", "test"),
+    "finetune": ("also",),
+}
 
 
 def pretrain(
@@ -48,6 +53,10 @@ def pretrain(
 
     if stage not in STAGES:
         raise DataError(f"Stage {stage!r} is unknown; choose one of {', '.join(STAGES)}.")
+    given = {"start": start, "label": label, "test": test, "also": also}
+    idle = next((option for option in UNUSED[stage] if given[option]), None)
+    if idle is not None:
+        raise DataError(f"{stage} has no use for --{idle}; leave it out or choose another stage.")
     missing = next((t for t in [*text, *(also or []), *([test] if test else [])] if not t.exists()),
                    None)  # fmt: skip
     if missing is not None:
@@ -64,6 +73,7 @@ def pretrain(
         more = {"also": also or [], "columns": column}
     else:
         settings = _settings(GENERAL, set_ or [])
+        more = {"columns": column}
     out = config.text_encoder_dir(name)
     began = None if start is None else start if start.exists() else _known(str(start))
 
@@ -99,6 +109,8 @@ def _settings(defaults: BaseModel, given: list[str]) -> BaseModel:
         return type(defaults).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
+        if not first["loc"]:  # what is wrong is how settings go together
+            raise DataError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).") from error
 
