@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Any, Self, TextIO
 
 from pydantic import BaseModel
 
+from finrec import locks
 from finrec.schema import CheckpointError, DataError
 from finrec.snapshots import file_lineage, publish
 from finrec.training.text_loop import Diverged, Log, Progress
@@ -141,11 +141,9 @@ def _lock(work: Path) -> TextIO:
             lock = (work / LOCK).open("w")
         except FileNotFoundError:  # the process before has just removed the folder
             continue
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not locks.take(lock.fileno()):
             lock.close()
-            raise CheckpointError(f"Another process works on {work.name}.") from error
+            raise CheckpointError(f"Another process works on {work.name}.")
         try:
             if os.path.samestat(os.fstat(lock.fileno()), (work / LOCK).stat()):
                 return lock

@@ -125,15 +125,16 @@ def test_a_lock_is_not_taken_on_a_folder_that_was_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = tmp_path / "jobs" / "out"
-    flock, calls = text_job.fcntl.flock, []
+    take: Any = text_job.locks.take
+    calls: list[int] = []
 
-    def late(*given: Any) -> None:
+    def late(handle: int) -> bool:
         if not calls:
             shutil.rmtree(work)  # the process before ends between our opening and our locking
-        calls.append(given)
-        flock(*given)
+        calls.append(handle)
+        return bool(take(handle))
 
-    monkeypatch.setattr(text_job.fcntl, "flock", late)
+    monkeypatch.setattr(text_job.locks, "take", late)
     with text_job._lock(work):
         assert len(calls) == 2 and (work / text_job.LOCK).exists()
 
