@@ -30,6 +30,7 @@ from finrec.schema import (
 
 KINDS = ("acquired", "dropped", "rated", "traded", "other", "held")  # index = code in Cohort.kinds
 TAKEN = tuple(KINDS.index(k) for k in ("acquired", "rated", "traded", "other"))
+HUGE = 1e30  # of no amount, count or age; a larger number stands for "none" in some exports
 SECONDS_PER_DAY = 86_400
 MOST_LINKED = 64  # latest events of linked customers that are kept of each customer
 
@@ -219,9 +220,9 @@ def cohort(
 
 
 def _amounts(column: pd.Series) -> np.ndarray:
-    """Float32; a number that float32 can't hold is unknown."""
+    """Float32; a number beyond :data:`HUGE` is unknown."""
     amounts = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.where(np.abs(amounts) < 1e30, amounts, np.nan).astype(np.float32)
+    return np.where(np.abs(amounts) < HUGE, amounts, np.nan).astype(np.float32)
 
 
 def _linked(

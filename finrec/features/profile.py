@@ -2,7 +2,7 @@
 
 Numbers are standardised after a rank-preserving clip to the 1st and 99th percentile, dates become
 days, categories get a code each; what was unknown stays marked as unknown, and a number beyond
-:data:`HUGE` counts as unknown.
+:data:`finrec.scorer.HUGE` counts as unknown.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT
+from finrec.scorer import HUGE
 
-HUGE = 1e30  # of no amount, count or age; a larger number stands for "none" in some exports
 MOST_CATEGORIES = 200  # a column with more distinct values says who, not what kind
 RESERVED = {CUSTOMER, PRODUCT, NAME, DESCRIPTION}
 

@@ -242,9 +242,9 @@ def _learned(replaced: dict[str, str]) -> dict[Path, str]:
             continue
         told[file.parent] = read.get("settings") or read
     found = {at: str(s["snapshot"]) for at, s in told.items() if s.get("snapshot") in replaced}
+    began_with = {at: (s.get("train") or {}).get("start_from") for at, s in told.items()}
     while True:
         refs = {at.name: ref for at, ref in found.items()}
-        began_with = {at: (s.get("train") or {}).get("start_from") for at, s in told.items()}
         more = {at: refs[run] for at, run in began_with.items() if run in refs and at not in found}
         if not more:
             return found
