@@ -156,17 +156,31 @@ class Cohort:
 
     def seen(self, n_products: int) -> np.ndarray:
         """Which products are in each history, bool [B, N]."""
-        mask = np.zeros((len(self), n_products), dtype=bool)
-        mask[self.rows(), self.products] = True
-        return mask
+        return self._mask(n_products, *self.taken(repeatable=False))
 
     def held(self, n_products: int) -> np.ndarray:
         """Which products are held now: not dropped since last acquired or seen, bool [B, N]."""
-        mask = np.zeros((len(self), n_products), dtype=bool)
-        rows = self.rows()
+        return self._mask(n_products, *self.taken(repeatable=True))
+
+    def taken(self, repeatable: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and products that are not offered again, int64 [K] each, in order of the rows.
+
+        Args:
+            repeatable: what is held now; False: whatever is in the history.
+        """
+        if not repeatable:
+            return self.rows(), self.products
         dropped = self.kinds == KINDS.index("dropped")
         change = dropped | np.isin(self.kinds, [KINDS.index("acquired"), KINDS.index("held")])
-        mask[rows[change], self.products[change]] = ~dropped[change]  # a later event overwrites
+        rows, products, dropped = self.rows()[change], self.products[change], dropped[change]
+        cell = rows * (products.max(initial=0) + 1) + products
+        latest = len(cell) - 1 - np.unique(cell[::-1], return_index=True)[1]  # a later one counts
+        latest = latest[~dropped[latest]]
+        return rows[latest], products[latest]
+
+    def _mask(self, n_products: int, rows: np.ndarray, products: np.ndarray) -> np.ndarray:
+        mask = np.zeros((len(self), n_products), dtype=bool)
+        mask[rows, products] = True
         return mask
 
 

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
     "memory": set(),
     "locks": set(),
+    "topk": set(),
     "config": {"schema"},
     "presets": {"schema", "config"},
     "scorer": {"schema", "config"},
@@ -34,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "networks": _BASE | {"features"},
     "training": _BASE | {"locks", "memory", "snapshots", "split", "features", "networks"},
     "baselines": _BASE | {"split", "features"},
-    "evaluation": _BASE | {"memory", "split"},  # of a method it knows its scores and nothing else
-    "serving": _BASE | {"locks", "snapshots", "split", "features", "training"},
+    "evaluation": _BASE | {"memory", "split", "topk"},  # knows scores and nothing else
+    "serving": _BASE | {"locks", "topk", "snapshots", "split", "features", "training"},
     "explain": _BASE | {"split", "features", "networks", "training"},
     "records": {"schema", "config"},
     "figures": _BASE | {"snapshots", "split", "evaluation", "serving", "explain"},
@@ -45,7 +46,7 @@ MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"bootstrap"}
 MAY_IMPORT["__main__"] = set(MAY_IMPORT) - {"bootstrap"}
 # Within serving, these work with any method's scores and may not know where they came from.
 SCORES_ONLY = {
-    "topk.py", "policy.py", "gate.py", "columns.py", "rerank.py", "campaign.py", "batch.py",
+    "policy.py", "gate.py", "columns.py", "rerank.py", "campaign.py", "batch.py",
     "abstain.py", "offpolicy.py", "triggers.py", "export.py",
 }  # fmt: skip
 SCREEN_MAY_IMPORT = {"pipeline", "figures", "schema", "config"}

@@ -13,18 +13,6 @@ from finrec.schema import DESCRIPTION, NAME, PRODUCT
 MOST_VALUES = 50  # a column with more different values says which product, not what kind
 
 
-def top(scores: np.ndarray, allowed: np.ndarray, k: int) -> np.ndarray:
-    """The k best allowed products of each row, best first, int64 [C, k]; -1 where fewer are."""
-    masked = np.where(allowed, scores, -np.inf)
-    k = min(k, masked.shape[1])
-    some = np.argpartition(-masked, k - 1, axis=1)[:, :k] if k < masked.shape[1] else (
-        np.tile(np.arange(k), (len(masked), 1)))  # fmt: skip
-    values = np.take_along_axis(masked, some, 1)
-    order = np.lexsort((some, -values), axis=1)
-    best = np.take_along_axis(some, order, 1)
-    return np.where(np.isneginf(np.take_along_axis(values, order, 1)), -1, best)
-
-
 def figures(lists: np.ndarray, popularity: np.ndarray, products: pd.DataFrame) -> dict[str, float]:
     """Figures of all lists together.
 

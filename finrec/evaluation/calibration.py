@@ -45,20 +45,17 @@ def reliability(
     before = np.cumsum(mass) - mass
     place = np.minimum((before[first] / mass.sum() * bins + 1e-9).astype(int), bins - 1)
     bin_ = place[np.cumsum(first) - 1]
-    frame = pd.DataFrame(
-        {"bin": bin_, "p": told, "weight": mass, "told": told * mass, "found": true * mass}
-    )
-    grouped = frame.groupby("bin", sort=True)
-    sums = grouped[["told", "found", "weight"]].sum()
+    there, starts = np.unique(bin_, return_index=True)  # in order, as the probabilities are
+    weights = np.bincount(bin_, mass)[there]
     return pd.DataFrame(
         {
-            "low": grouped["p"].min(),
-            "high": grouped["p"].max(),
-            "told": sums["told"] / sums["weight"],
-            "found": sums["found"] / sums["weight"],
-            "weight": sums["weight"],
+            "low": told[starts],
+            "high": told[np.append(starts[1:], len(told)) - 1],
+            "told": np.bincount(bin_, told * mass)[there] / weights,
+            "found": np.bincount(bin_, true * mass)[there] / weights,
+            "weight": weights,
         }
-    ).reset_index(drop=True)
+    )
 
 
 def ece(table: pd.DataFrame) -> float:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from finrec.evaluation import beyond, groups, metrics
+from finrec.evaluation import groups, metrics
 from finrec.split import Cases
+from finrec.topk import topk
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 MOST_CASES = 4000
@@ -101,7 +102,7 @@ class Collector:
             if len(own.names) < 2:
                 continue
             rows = [self._row(scores, allowed, own, strength) for strength in STRENGTHS]
-            lists = beyond.top(scores, allowed, self.k)
+            lists = topk(scores, allowed, min(self.k, n))[0]
             shuffled = np.random.default_rng(self.seed).permutation(own.codes)
             by_chance = groups.Groups(shuffled, own.names, own.hidden)
             found[column] = {
@@ -122,7 +123,7 @@ class Collector:
         rank = metrics.ranks(levelled, allowed, row, cases.relevant)
         ndcg = metrics.per_case(rank, cases.offsets, (self.k,))[f"ndcg@{self.k}"].to_numpy()
         each = [ndcg[own.codes == g].mean() for g in range(len(own.names))]
-        lists = beyond.top(levelled, allowed, self.k)
+        lists = topk(levelled, allowed, min(self.k, scores.shape[1]))[0]
         return {
             "strength": strength,
             "ndcg": float(ndcg.mean()),

@@ -32,12 +32,12 @@ def ranks(
     """
     if not np.isfinite(scores).all():
         raise ValueError("A method gave scores that are not finite; they can't be ranked.")
-    masked = np.where(allowed, scores, -np.inf)
     own = scores[rows, relevant]
     out = np.empty(len(rows))
-    for start in range(0, len(rows), 1024):  # [1024, N] comparisons at a time
-        part = slice(start, start + 1024)
-        out[part] = (masked[rows[part]] >= own[part, None]).sum(1)
+    for start in range(0, len(rows), 128):  # [128, N] comparisons at a time
+        part = slice(start, start + 128)
+        better = scores[rows[part]] >= own[part, None]
+        out[part] = (better & allowed[rows[part]]).sum(1)
     return np.where(allowed[rows, relevant], out, np.inf)
 
 

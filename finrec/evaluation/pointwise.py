@@ -156,10 +156,11 @@ class Collector:
         )
 
     def pairs(self) -> dict[str, Pairs]:
-        """All pairs drawn so far, by variant."""
+        """All pairs drawn, by variant; the collector is empty then."""
         empty = (np.zeros(0, bool), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, object))
         found = {}
-        for variant, parts in self.parts.items():
+        for variant in VARIANTS:
+            parts = self.parts.pop(variant)  # millions: not to be held twice
             *columns, who = (np.concatenate(c) for c in zip(*(parts or [empty]), strict=True))
             customer = pd.factorize(who, sort=True)[0]
             truth, score, popular, weight = columns

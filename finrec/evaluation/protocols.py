@@ -19,6 +19,7 @@ from finrec.evaluation import beyond, levelling, metrics, ownership, pointwise, 
 from finrec.schema import PRODUCT, DatasetInfo
 from finrec.scorer import Scorer
 from finrec.split import Cases, FoldName, Split
+from finrec.topk import topk
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ def rankings(
             allowed = offered(part, scores.shape[1], masked and not repeatable)
             rank = metrics.ranks(scores, allowed, rows, part.relevant)
             kept.append(metrics.per_case(rank, part.offsets, ks))
-            lists[masked].append(beyond.top(scores, allowed, ks[0]))
+            k = min(ks[0], scores.shape[1])
+            lists[masked].append(topk(scores, allowed, k)[0])
     warm = cases.customers.lengths > 0
     return {
         masked: Ranking(pd.concat(kept, ignore_index=True), warm, np.concatenate(lists[masked]))
@@ -157,6 +159,7 @@ def evaluate(
     for part, scores in scored(scorer_for("valid"), split.valid.cases):
         valid_pairs.add(part, scores)
         level.add(part, scores)
+    pairs = pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs())
     memory.give_back()
     found = {
         split.protocol: {
@@ -166,7 +169,7 @@ def evaluate(
             "cases": len(split.test.cases),
             "references": {name: _ranked(r, split, info)[0] for name, r in references.items()},
         },
-        "P": pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs()),
+        "P": pairs,
     }
     held = ownership.evaluate(scorer_for, split, seed)
     optional = {"levelling": level.measured(), "O": held}

@@ -7,7 +7,7 @@ position t predicts event t, so that a state never sees what it predicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +69,10 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+
+    def part(self, start: int, end: int) -> Batch:
+        """The customers from ``start`` up to ``end``."""
+        return Batch(**{name: value[start:end] for name, value in vars(self).items()})
 
     def real(self) -> Tensor:
         """True at real events, bool [B, T]."""
@@ -299,9 +303,11 @@ def tight(
         start += fits
 
 
-def slabs(batches: Sequence[tuple[Tensor, Batch]]) -> Iterator[list[tuple[Tensor, Batch]]]:
+def slabs(
+    batches: Iterable[tuple[np.ndarray, Batch]],
+) -> Iterator[list[tuple[np.ndarray, Batch]]]:
     """Batches that are worked out together, of so many tokens that they stay in a CPU's cache."""
-    slab: list[tuple[Tensor, Batch]] = []
+    slab: list[tuple[np.ndarray, Batch]] = []
     tokens = 0
     for one in batches:
         more = one[1].products.numel() + len(one[0])

@@ -60,10 +60,10 @@ class Groups:
             yield (places <= lengths[:, None])[:, None, None]
 
 
-def filled(x: Tensor) -> Tensor:
+def filled(x: Tensor, step: int = STEP) -> Tensor:
     """With zeros behind, so that the rows are a multiple of the step; unless they are few."""
-    missing = -len(x) % STEP
-    if len(x) < STEP or not missing:
+    missing = -len(x) % step
+    if len(x) < step or not missing:
         return x
     return F.pad(x, (0, 0) * (x.dim() - 1) + (0, missing))
 

@@ -18,7 +18,7 @@ from finrec.networks.context import AttributeGraph, LinkedCustomers
 from finrec.networks.evidence import Evidence
 from finrec.networks.fusion import GatedFusion, ProfileTower, TextTower
 from finrec.networks.groups import last_state
-from finrec.networks.linear import linear, product
+from finrec.networks.linear import linear
 from finrec.networks.matching import MatchingNetwork
 from finrec.networks.products import ProductSide
 from finrec.networks.relations import Around, CustomerNode, ProductGraph
@@ -26,8 +26,6 @@ from finrec.networks.repeats import RepeatTower, own_past
 from finrec.networks.timing import TimingHead
 from finrec.networks.trend import TrendTower
 from finrec.networks.walks import PathTower
-
-ROWS = 128  # of scores written at once
 
 
 class FusedRecommender(ProductSide):
@@ -134,12 +132,20 @@ class FusedRecommender(ProductSide):
         By cosine these are directions, the customers' of length ``sharpness``. A softmax over them
         is that of Hou et al. (2022): no product is favoured by the length of its vector.
         """
+        return self.customer_side(customers), self.product_side(products)
+
+    def customer_side(self, customers: Tensor) -> Tensor:
+        """The first of :meth:`sides`."""
         if self.sharpness is None:
-            return customers, products
-        return self.sharpness * F.normalize(customers, dim=-1), F.normalize(products, dim=-1)
+            return customers
+        return self.sharpness * F.normalize(customers, dim=-1)
+
+    def product_side(self, products: Tensor) -> Tensor:
+        """The second of :meth:`sides`."""
+        return products if self.sharpness is None else F.normalize(products, dim=-1)
 
     def match(
-        self, customers: Tensor, products: Tensor, prior: Tensor, out: Tensor | None = None
+        self, customers: Tensor, products: Tensor, prior: Tensor, side: Tensor | None = None
     ) -> Tensor:
         """Scores [S, N].
 
@@ -147,14 +153,10 @@ class FusedRecommender(ProductSide):
             customers: vectors, [S, D].
             products: vectors, [N, D].
             prior: what each product's score begins with, [N].
-            out: where to write the scores, float [S, N]; None: a new tensor.
+            side: of :meth:`product_side`, where it is at hand.
         """
-        left, right = self.sides(customers, products)
-        if out is None:
-            out = linear(left, right, prior)
-        else:  # a few rows at a time, so that they are still in a CPU's cache when copied
-            for some, to in zip(left.split(ROWS), out.split(ROWS), strict=True):
-                to.copy_(product(some, right, prior))
+        right = self.product_side(products) if side is None else side
+        out = linear(self.customer_side(customers), right, prior)
         return out if self.matching is None else out.add_(self.matching(customers, products))
 
     def states(self, batch, products: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from finrec.pipeline import answering
 from finrec.schema import CUSTOMER, NAME, CheckpointError
 from finrec.scorer import Cohort
 from finrec.serving.recommender import Recommender
-from finrec.serving.topk import topk
 from finrec.split import split
 from finrec.training import runs as run_store
 
@@ -175,8 +174,7 @@ def _lists(recommender: Recommender, cohort: Cohort, k: int) -> np.ndarray:
     parts = []
     for start in range(0, len(cohort), 1024):
         some = cohort.take(slice(start, start + 1024))
-        scores = recommender.scorer.score(some)
-        parts.append(topk(scores, recommender.offerable(some), min(k, scores.shape[1]))[0])
+        parts.append(recommender.best(some, k)[0])
     return np.concatenate(parts)
 
 

@@ -16,7 +16,7 @@ from finrec.records import KINDS as KINDS
 from finrec.schema import CUSTOMER, PRODUCT, DataError
 from finrec.serving import export
 from finrec.serving.recommender import Recommender
-from finrec.serving.topk import topk
+from finrec.topk import topk
 
 REASONS: dict[str, dict[str, str]] = {
     "not_now": {

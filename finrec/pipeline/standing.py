@@ -20,9 +20,9 @@ from finrec.serving.gate import Gate, gate
 from finrec.serving.policy import Policy
 from finrec.serving.recommender import Recommender
 from finrec.serving.rerank import M, Weights, alike, candidates, rerank
-from finrec.serving.topk import topk
 from finrec.serving.worth import Activity, worth
 from finrec.split import split
+from finrec.topk import topk
 from finrec.training import calibrate
 
 MOST_FOR_ACTIVITY = 50_000

@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 from finrec.features.company import Company
 from finrec.schema import CUSTOMER, NAME, PRODUCT, SOURCE, TARGET, TIME, DataError, Dataset
 from finrec.scorer import Catalogue, Cohort, cohort
+from finrec.serving.best import best
 from finrec.serving.company import company
-from finrec.serving.topk import topk
 from finrec.snapshots import Snapshot
 from finrec.split import next_moment, split
-from finrec.training import calibrate
 from finrec.training.fused_scorer import FusedScorer
 from finrec.training.runs import Run
 
@@ -28,8 +27,7 @@ LATELY = 32  # customers whose events are kept after they were looked up
 
 def offerable(customers: Cohort, n_products: int, repeatable: bool) -> np.ndarray:
     """What is not held already (not repeatable: never acquired before), bool [B, N]."""
-    taken = customers.held(n_products) if repeatable else customers.seen(n_products)
-    return ~taken
+    return ~(customers.held(n_products) if repeatable else customers.seen(n_products))
 
 
 @dataclass(frozen=True)
@@ -178,10 +176,7 @@ class Recommender:
         its temperature was fitted on validation cases.
         """
         customers = self.cohort(ids)
-        allowed = self.offerable(customers)
-        scores = self.scorer.score(customers)
-        chances = calibrate.probabilities(scores, allowed, self.run.provenance["temperature"])
-        index, top = topk(scores, allowed, min(k, len(self.catalogue)))
+        index, top, chances = self.best(customers, k)
         row, rank = np.nonzero(index >= 0)
         product = index[row, rank]
         table = self.catalogue.table
@@ -192,6 +187,22 @@ class Recommender:
                 PRODUCT: table[PRODUCT].to_numpy(dtype=object)[product],
                 NAME: table[NAME].to_numpy(dtype=object)[product],
                 "score": top[row, rank],
-                "probability": chances[row, product],
+                "probability": chances[row, rank],
             }
         )
+
+    def best(self, customers: Cohort, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The best of what may be offered by the data alone.
+
+        Args:
+            customers: B customers.
+            k: at least 1; of more than the catalogue has there are so many.
+
+        Returns:
+            Products int64 [B, k], scores and probabilities float32 [B, k]; -1, -inf and 0 where
+            fewer may be offered. Equal scores are ordered by catalogue index.
+        """
+        return best(
+            self.scorer, customers, self.snapshot.info.repeatable, min(k, len(self.catalogue)),
+            self.run.provenance["temperature"],
+        )  # fmt: skip

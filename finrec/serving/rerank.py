@@ -22,6 +22,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from finrec.topk import topk
+
 CHUNK = 2048
 M = 100
 RIDGE = 0.01  # part of each product that it has in common with none, so that no determinant is 0
@@ -74,16 +76,11 @@ def candidates(
         value: float [B, N]; None: the probability.
         m: at most N are taken.
     """
-    m = min(m, probability.shape[1])
-    masked = np.where(allowed, probability, -1.0)
-    some = np.argpartition(-masked, m - 1, axis=1)[:, :m]
-    order = np.lexsort((some, -np.take_along_axis(masked, some, 1)), axis=1)
-    index = np.take_along_axis(some, order, 1)
-    fit = np.take_along_axis(masked, index, 1).astype(np.float32)
+    index, fit = topk(probability, allowed, min(m, probability.shape[1]))
+    none = index < 0
     worth = fit if value is None else np.take_along_axis(value, index, 1).astype(np.float32)
-    none = fit < 0
     return Candidates(
-        np.where(none, -1, index).astype(np.int64),
+        index,
         np.where(none, 0, fit).astype(np.float32),
         np.where(none, 0, worth).astype(np.float32),
     )

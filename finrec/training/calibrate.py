@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.optimize import minimize_scalar
 
 ROWS = 256  # worked out at once
@@ -41,8 +42,13 @@ def temperature(
 
 def probabilities(scores: np.ndarray, allowed: np.ndarray, temperature: float) -> np.ndarray:
     """Chance that each allowed product is the next one acquired, float32 [B, N]; rows sum to 1."""
-    logits = np.where(allowed, scores / temperature, -np.inf).astype(np.float64)
-    top = logits.max(1, keepdims=True, initial=-np.inf)
-    share = np.exp(logits - np.where(np.isfinite(top), top, 0))
-    total = share.sum(1, keepdims=True)
-    return (share / np.where(total > 0, total, 1)).astype(np.float32)
+    out = np.empty(scores.shape, dtype=np.float32)
+    none = torch.tensor(-torch.inf)
+    for start in range(0, len(scores), ROWS):
+        some = slice(start, start + ROWS)
+        open_ = torch.from_numpy(np.ascontiguousarray(allowed[some]))
+        given = torch.from_numpy(np.ascontiguousarray(scores[some], dtype=np.float32))
+        share = torch.where(open_, given.div(temperature), none).softmax(1)
+        # The softmax of a row without an allowed product is not a number.
+        torch.from_numpy(out)[some] = share.nan_to_num_(0)
+    return out

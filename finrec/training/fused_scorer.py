@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from finrec.features import sequences
+from finrec.networks.groups import filled
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
 from finrec.training.product_vectors import product_vectors
 
 if TYPE_CHECKING:
     from finrec.training.assemble import Inputs
+
+AT_ONCE = 1_500_000  # scores worked out together, so that they stay in a CPU's cache
+FEW = 32  # customers, up to a multiple of which they are filled: each number needs a kernel
 
 
 @dataclass(frozen=True)
@@ -62,23 +67,39 @@ class FusedScorer:
             out[rows] = self.network.chance(tensors, products, window, intensity).cpu().numpy()
         return out
 
-    @torch.inference_mode()
     def score(self, customers: Cohort, batch: int = 512) -> np.ndarray:
         """Scores, float32 [B, N]; see :class:`finrec.scorer.Scorer`."""
+        out = np.empty((len(customers), len(self.given.catalogue)), dtype=np.float32)
+        whole = torch.from_numpy(out)
+        for rows, scores in self.some(customers, batch):
+            whole[torch.from_numpy(rows)] = scores.cpu()
+        return out
+
+    @torch.no_grad()
+    def some(self, customers: Cohort, batch: int = 512) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Scores of some customers after the others, each time few enough for a CPU's cache.
+
+        Args:
+            customers: B customers.
+            batch: most customers at once.
+
+        Yields:
+            Rows of the cohort, int64 [b], and their scores, float32 [b, N], on the network's
+            device; the caller may change them.
+        """
         net = self.network.eval()
         products = product_vectors(net)
-        vectors = products.new_empty(len(customers), products.shape[1])
-        batches = [
-            (torch.from_numpy(rows).to(products.device), tensors)
-            for rows, tensors in self._batches(customers, batch)
-        ]
-        for slab in sequences.slabs(batches):
-            rows = torch.cat([rows for rows, _ in slab])
-            vectors[rows] = net.customers_of([tensors for _, tensors in slab], products)
-        out = np.empty((len(customers), len(products)), dtype=np.float32)
-        # On a CPU the products are written where they are wanted, once.
-        scores = torch.from_numpy(out) if products.device.type == "cpu" else None
-        scores = net.match(vectors, products, net.prior(), scores)
-        for rows, tensors in batches:
-            net.add_to(scores, rows, tensors, products)
-        return scores.cpu().numpy()
+        side, prior = net.product_side(products), net.prior()
+        most = max(1, AT_ONCE // max(len(products), 1))
+        for slab in sequences.slabs(self._batches(customers, batch)):
+            vectors = net.customers_of([tensors for _, tensors in slab], products)
+            start = 0
+            for rows, tensors in slab:
+                for first in range(0, len(rows), most):
+                    some = tensors.part(first, first + most)
+                    count = len(some.lengths)
+                    part = filled(vectors[start : start + count], FEW)
+                    scores = net.match(part, products, prior, side)[:count]
+                    place = torch.arange(count, device=scores.device)
+                    yield rows[first : first + most], net.add_to(scores, place, some, products)
+                    start += count

@@ -22,7 +22,7 @@ from finrec.serving import policy
 from finrec.serving.campaign import Limits, allocate
 from finrec.serving.gate import gate
 from finrec.serving.rerank import Candidates, Weights, rerank
-from finrec.serving.topk import topk
+from finrec.topk import topk
 
 LISTS, K = 10_000, 5
 

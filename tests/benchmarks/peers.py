@@ -26,6 +26,7 @@ import torch
 
 from finrec import presets
 from finrec.pipeline import code
+from finrec.serving.best import best
 from finrec.training import fit
 from tests.benchmarks import bench_training as bench
 from tests.benchmarks.__main__ import matmul_gflops, onednn_gflops
@@ -61,18 +62,14 @@ def ours(parts: str, decoder_layers: int) -> dict[str, Any]:
     given = bench.inputs(known, "gnn" in parts, "tl" in parts)
     done = fit.fit(given, known, settings, None, epochs=2, progress=note)
     began = time.perf_counter()
-    rows = np.arange(len(known))
-    for start in range(0, len(rows), 1024):
-        part = known.take(rows[start : start + 1024])
-        scores = torch.from_numpy(done.scorer.score(part))
-        scores[part.rows(), part.products] = -torch.inf
-        scores.topk(10)
+    best(done.scorer, known, False, 10, 1.0)
+    seconds_scoring = time.perf_counter() - began
     steps = -(-bench.CUSTOMERS // settings.train.batch)
     took = seconds[1] - seconds[0]
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
     return {
         "seconds_a_pass": took,
-        "seconds_scoring": time.perf_counter() - began,
+        "seconds_scoring": seconds_scoring,
         "targets": done.targets,
         "operations": bench.operations(
             settings, done.targets, steps, len(np.unique(known.products))

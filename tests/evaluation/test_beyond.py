@@ -10,13 +10,6 @@ PRODUCTS = pd.DataFrame({"product_id": list("abcd"), "name": list("abcd"), "desc
                          "kind": ["x", "x", "y", "y"], "risk": [1, 2, 1, 2]})  # fmt: skip
 
 
-def test_top_is_ordered_masked_and_padded():
-    scores = np.array([[0.1, 0.9, 0.5, 0.9], [0.3, 0.2, 0.1, 0.0]])
-    allowed = np.array([[True, True, True, True], [False, True, False, False]])
-    assert beyond.top(scores, allowed, 3).tolist() == [[1, 3, 2], [1, -1, -1]]
-    assert beyond.top(scores, allowed, 9).shape == (2, 4)
-
-
 def test_figures_by_hand():
     lists = np.array([[0, 1], [0, 3]])
     found = beyond.figures(lists, np.array([4, 2, 1, 1]), PRODUCTS)

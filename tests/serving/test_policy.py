@@ -10,7 +10,7 @@ from finrec.schema import PolicyError
 from finrec.scorer import Catalogue, cohort
 from finrec.serving import policy
 from finrec.serving.gate import STATES, gate, test_it
-from finrec.serving.topk import topk
+from finrec.topk import topk
 
 NOW = pd.Timestamp("2024-06-30")
 FULL = """

@@ -12,20 +12,23 @@ from hypothesis import strategies as st
 
 from finrec.schema import DataError
 from finrec.serving import export
-from finrec.serving.topk import topk
+from finrec.topk import topk
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 10**9), st.integers(1, 9))
-def test_topk_equals_a_stable_sort_of_what_is_allowed(seed, k):
+@given(st.integers(0, 10**9), st.integers(1, 9), st.sampled_from([9, 300, 1001]), st.booleans())
+def test_topk_equals_a_stable_sort_of_what_is_allowed(seed, k, n, few_values):
     rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 4, (5, 9)).astype(np.float32)  # many ties
-    allowed = rng.random((5, 9)) < 0.7
+    scores = rng.normal(size=(5, n)).astype(np.float32)
+    if few_values:
+        scores = scores.round()  # many ties, across place k too
+    allowed = rng.random((5, n)) < rng.choice([0.005, 0.7])
     index, best = topk(scores, allowed, k)
     for row in range(5):
         order = sorted(np.flatnonzero(allowed[row]), key=lambda p: (-scores[row, p], p))[:k]
         expected = [*order, *[-1] * (k - len(order))]
         assert index[row].tolist() == expected
+        assert np.isneginf(best[row, len(order) :]).all()
         assert best[row, : len(order)].tolist() == [scores[row, p] for p in order]
 
 
