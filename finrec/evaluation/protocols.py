@@ -52,7 +52,7 @@ def ranking(
     ks: Sequence[int],
     masked: bool,
     repeatable: bool,
-    batch: int = 1024,
+    batch: int = 512,
 ) -> Ranking:
     """Rank the whole catalogue for each case.
 
@@ -74,7 +74,7 @@ def rankings(
     ks: Sequence[int],
     views: Sequence[bool],
     repeatable: bool,
-    batch: int = 1024,
+    batch: int = 512,
     also: Callable[[Cases, np.ndarray], None] | None = None,
 ) -> dict[bool, Ranking]:
     """:func:`ranking` with and without the history masked, from one scoring; by ``masked``.
@@ -100,11 +100,13 @@ def rankings(
     }
 
 
-def scored(scorer: Scorer, cases: Cases, batch: int = 1024) -> Iterator[tuple[Cases, np.ndarray]]:
+def scored(scorer: Scorer, cases: Cases, batch: int = 512) -> Iterator[tuple[Cases, np.ndarray]]:
     """Cases in batches, each with its scores, float [B, N]."""
-    for start in range(0, len(cases), batch):
+    for number, start in enumerate(range(0, len(cases), batch)):
         part = cases.take(np.arange(start, min(start + batch, len(cases))))
         yield part, scorer.score(part.customers)
+        if number % 8 == 7:
+            memory.give_back()
 
 
 def offered(cases: Cases, n_products: int, without_history: bool) -> np.ndarray:
@@ -159,6 +161,7 @@ def evaluate(
     for part, scores in scored(scorer_for("valid"), split.valid.cases):
         valid_pairs.add(part, scores)
         level.add(part, scores)
+    memory.give_back()
     pairs = pointwise.evaluate(valid_pairs.pairs(), test_pairs.pairs())
     memory.give_back()
     found = {
