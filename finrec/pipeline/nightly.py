@@ -16,7 +16,7 @@ import pandas as pd
 
 from finrec import config, records
 from finrec.pipeline import answering
-from finrec.pipeline.standing import abstention, ordered, remembered, stand
+from finrec.pipeline.standing import abstention, batch_size, ordered, remembered, stand
 from finrec.schema import CUSTOMER, NAME, PRODUCT, DataError, FinrecError
 from finrec.serving import abstain
 from finrec.serving import batch as parts
@@ -30,7 +30,7 @@ __all__ = [
     "Batch", "Cancelled", "batch", "batches", "cancel_batch", "delete_batch", "forget_customer",
     "resume_batch", "start_batch", "work_batch",
 ]  # fmt: skip
-SIZE = 2048
+SIZE = 2048  # customers a part, fewer where products are many
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def create_batch(
         raise DataError("A list holds 1 product or more.")
     now = datetime.now(UTC)
     chosen = name or f"{recommender.run.id[:40]}-{now:%y%m%d-%H%M%S}"
-    told = {"run": recommender.run.id, "k": k, "suffix": suffix, "size": SIZE,
+    told = {"run": recommender.run.id, "k": k, "suffix": suffix,
+            "size": min(SIZE, batch_size(recommender)),
             "created": now.isoformat(timespec="seconds")}  # fmt: skip
     parts.create(folder(chosen), told, sorted(recommender.known))
     return chosen

@@ -169,14 +169,13 @@ def _worth(
     oldest = pd.Timestamp.now("UTC").tz_localize(None) - pd.Timedelta(days=told.fatigue_days)
     lately = past[(past["kind"] == "offered") & (past["time"] > oldest)]
     offered = lately[CUSTOMER].value_counts().reindex(people.ids, fill_value=0).to_numpy()
-    owned_alike = None
+    owned = codes = None
     family = families(recommender, policy)
     if family is not None and told.saturation < 1:
         codes, names = pd.factorize(family)
         owned = np.zeros((len(people), len(names)), np.float32)
-        row, product = np.nonzero(people.held(len(family)))
+        row, product = people.taken(repeatable=True)
         np.add.at(owned, (row, codes[product]), 1)
-        owned_alike = owned[:, codes]
     later = None
     if family is not None and told.lifetime:
         later = np.zeros(len(family))
@@ -187,9 +186,10 @@ def _worth(
         margins(recommender, policy),
         offered,
         told.fatigue,
-        owned_alike,
+        owned,
         told.saturation,
         later,
+        codes,
     )
 
 

@@ -87,6 +87,7 @@ def worth(
     alike: np.ndarray | None = None,
     saturation: float = 1.0,
     lifetime: np.ndarray | None = None,
+    family: np.ndarray | None = None,
 ) -> np.ndarray:
     """Expected value of each offer, float64 [B, N].
 
@@ -95,9 +96,10 @@ def worth(
         margin: what one brings, float [N].
         offered: offers made lately to each customer, [B]; each leaves ``fatigue`` of the chance.
         fatigue: 0 to 1; 1: offers don't tire.
-        alike: products of the same family held already, [B, N]; each leaves ``saturation``.
+        alike: products of each family held already, [B, F]; each leaves ``saturation``.
         saturation: 0 to 1; 1: needs don't fill.
         lifetime: what one acquisition brings later on, beyond its margin, float [N] or [B, N].
+        family: of each product, int64 [N]; None: each product is one of its own, and F is N.
     """
     value = np.broadcast_to(np.asarray(margin, dtype=np.float64), take_up.shape)
     if lifetime is not None:
@@ -106,5 +108,6 @@ def worth(
     if offered is not None and fatigue < 1:
         chance = chance * fatigue ** np.asarray(offered, dtype=np.float64)[:, None]
     if alike is not None and saturation < 1:
-        chance = chance * saturation ** np.asarray(alike, dtype=np.float64)
+        left = saturation ** np.asarray(alike, dtype=np.float64)
+        chance = chance * (left if family is None else left[:, family])
     return chance * value

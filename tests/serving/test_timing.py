@@ -108,6 +108,11 @@ def test_worth_by_hand():
         alike=np.array([[0, 1]]), saturation=0.5, lifetime=np.array([10.0, 0.0]),
     )  # fmt: skip
     assert tired.tolist() == [[0.5 * 0.25 * 20, 0.1 * 0.25 * 0.5 * 100]]
+    saved = worth(
+        p, np.array([10.0, 100.0]), alike=np.array([[3, 1]]), saturation=0.5,
+        family=np.array([1, 1]),
+    )  # fmt: skip
+    assert saved.tolist() == [[0.5 * 0.5 * 10, 0.1 * 0.5 * 100]]
 
 
 def no_past():
