@@ -201,10 +201,15 @@ def leave_one_out(dataset: Dataset) -> Split:
             customers, np.arange(len(target) + 1), catalogue.index(target[PRODUCT]).astype(np.int64)
         )
         folds.append(Fold(train, cases, until))
+    people = f"{int(last.sum()):,} customers"
+    told = f"the last event of each of {people} is test, the one before it validation; times " \
+        "overlap between customers."  # fmt: skip
+    if events[TIME].nunique() == 1:
+        told = f"one event of each of {people} is test, another validation; the data have no " \
+            "dates that would say which came last."  # fmt: skip
     return Split(
         "R1",
-        f"Leave one out: the last event of each of {int(last.sum()):,} customers is test, the one "
-        "before it validation; times overlap between customers.",
+        f"Leave one out: {told}",
         catalogue,
         dataset.customers,
         folds[0],

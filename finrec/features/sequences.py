@@ -146,6 +146,18 @@ def _together(times: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return place - np.maximum.accumulate(np.where(begins, place, 0))
 
 
+def ordered(encoded: Encoded, least: float = 0.05) -> bool:
+    """Whether time says what came first: of how many later events something is of before them.
+
+    Args:
+        encoded: of the cohort.
+        least: share of them from which it does.
+    """
+    place = np.arange(len(encoded.together)) - encoded.customers.offsets[encoded.customers.rows()]
+    later = place > 0
+    return not later.any() or bool((encoded.together < place)[later].mean() >= least)
+
+
 def gap_bucket(days: np.ndarray) -> np.ndarray:
     """Bucket of a number of days, int64."""
     return (

@@ -27,32 +27,60 @@ from finrec.schema import (
 )
 
 UNDATED = "TIMESTAMP '2000-01-01'"  # stands for "no date given"
+BY_CHANCE = f"md5(customer || {text('|')} || product)"  # an order that says nothing
+FEWEST, SORTED = 20, 0.95  # pairs of events of one moment, and share in which the product rises
 
 
-def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> None:
-    """Write the events of all tables in the order of customer and time."""
-    parts = []
+def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Path) -> bool:
+    """Write the events of all tables in the order of customer and time.
+
+    Events of one moment stand as in the file, unless that is by product or by column: a model
+    would foretell the order of the alphabet, and be tested on it.
+
+    Returns:
+        Whether some of one moment were put into a random order.
+    """
+    parts, mixed = [], False
     for number, given in enumerate(every):
         if given.table.kind == "events":
             time = '"time"' if given.has("date") else UNDATED
+            rows = f"FROM {given.view} WHERE reason IS NULL"
+            sorted_ = _by_product(db, f"SELECT customer, product, {time} AS t, row {rows}")
+            mixed |= sorted_
             parts.append(
-                f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row "
-                f"FROM {given.view} WHERE reason IS NULL"
+                f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row, "
+                f"{BY_CHANCE if sorted_ else text('')} AS key {rows}"
             )
         elif given.table.kind == "holdings":
-            parts += _held(db, given, number) + _opened(given, number)
+            held = _held(db, given, number) + _opened(given, number)
+            parts += [f"SELECT *, {BY_CHANCE} AS key FROM ({query})" for query in held]
+            mixed = True
     if not parts:
         parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
-                 "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row WHERE false"]  # fmt: skip
+                 "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row, '' AS key "
+                 "WHERE false"]  # fmt: skip
     union = " UNION ALL ".join(parts)
     write_query(
         db,
         f'SELECT customer AS {CUSTOMER}, product AS {PRODUCT}, t AS "{TIME}", kind AS {KIND}, '
         f"coalesce(amount, 'nan'::DOUBLE) AS {AMOUNT}, "
-        f'(row_number() OVER (ORDER BY customer, t, part, row) - 1)::BIGINT AS "{ORDER}" '
+        f'(row_number() OVER (ORDER BY customer, t, key, part, row) - 1)::BIGINT AS "{ORDER}" '
         f"FROM ({union}) ORDER BY {quoted(ORDER)}",
         out,
     )
+    return mixed
+
+
+def _by_product(db: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    """Whether events of one customer and moment stand by product, up or down."""
+    number = "TRY_CAST(product AS DOUBLE) - TRY_CAST(before AS DOUBLE)"
+    pairs, *shares = db.execute(
+        "SELECT count(*), avg((product > before)::INT), avg((product < before)::INT), "
+        f"avg(({number} > 0)::INT), avg(({number} < 0)::INT) FROM ("
+        "SELECT product, lag(product) OVER (PARTITION BY customer, t ORDER BY row) AS before "
+        f"FROM ({rows})) WHERE before <> product"
+    ).fetchall()[0]
+    return pairs >= FEWEST and max(share or 0.0 for share in shares) >= SORTED
 
 
 def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]:

@@ -167,11 +167,12 @@ def _staged(
     rejects = pd.read_csv(folder / "rejected.csv", dtype="str", keep_default_na=False)
     rejects = rejects.reindex(columns=list(COLUMNS)).astype({"row": "int64", "line": "int64"})
     receipt = Receipt.from_json(answer["receipt"], rejects)
-    info = _info(mapping, receipt, folder / "tables", bool(answer["dated"]))
+    info = _info(mapping, receipt, folder / "tables", answer)
     return Staged(info, folder / "tables"), receipt, Mapping.from_json(answer["mapping"])
 
 
-def _info(mapping: Mapping, receipt: Receipt, tables: Path, dated: bool) -> DatasetInfo:
+def _info(mapping: Mapping, receipt: Receipt, tables: Path, told: dict[str, Any]) -> DatasetInfo:
+    dated, mixed = bool(told["dated"]), bool(told["mixed"])
     events = pq.read_table(tables / "events.parquet", columns=[CUSTOMER, PRODUCT, TIME, KIND])
     frame = events.to_pandas()
     taken = frame[frame[KIND] != "held"]
@@ -187,7 +188,13 @@ def _info(mapping: Mapping, receipt: Receipt, tables: Path, dated: bool) -> Data
     products = pq.ParquetFile(tables / "products.parquet").metadata.num_rows
     notes = [f"{receipt.loaded:,} of {receipt.rows_in:,} rows were loaded."]
     if not dated:
-        notes.append("No dates were given: every event carries 2000-01-01, order is the file's.")
+        order = "." if mixed else ", order is the file's."
+        notes.append(f"No dates were given: every event carries 2000-01-01{order}")
+    if mixed:
+        notes.append(
+            "Events of one moment stand by product or by column in the files, which says nothing "
+            "of what was taken first: a random order is kept."
+        )
     return DatasetInfo(
         name=mapping.name,
         title=mapping.title or mapping.name,

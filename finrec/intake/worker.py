@@ -132,7 +132,7 @@ def _convert(
             convert.reject_unknown_products(db, used)
         _something_left(used)
         _progress(folder, {"stage": "writing"})
-        events.stage_events(db, used, out / "events.parquet")
+        mixed = events.stage_events(db, used, out / "events.parquet")
         describe.stage_customers(db, used, mapping, out / "customers.parquet")
         describe.stage_products(db, used, mapping, out / "products.parquet")
         events.stage_links(db, used, out / "links.parquet")
@@ -145,6 +145,7 @@ def _convert(
     return {
         "receipt": receipt.to_json(),
         "mapping": replace(mapping, tables=tuple(tables)).to_json(),
+        "mixed": mixed,
         "dated": any(
             g.has("date") or g.has("opened") for g in used if g.table.kind in ("events", "holdings")
         ),

@@ -36,6 +36,10 @@ class Objective:
         self.net, self.given, self.histories, self.settings = net, given, histories, settings
         self.device = net.bias.device
         self.encoded = sequences.encode(histories, given.customers)
+        # Where nearly all of a history is of one moment, its events are asked one after the other:
+        # asked for together, before the first, none would be learned from another.
+        baskets = settings.train.baskets and settings.protocol == "R2"
+        self.baskets = baskets and sequences.ordered(self.encoded)
         self.lengths = np.minimum(histories.lengths, settings.model.length)
         n_products = len(given.catalogue)
         self.weights = balance.event_weights(histories, n_products, settings.train)
@@ -47,8 +51,7 @@ class Objective:
     def __call__(self, rows: np.ndarray) -> Tensor:
         """Loss of the customers at these rows, a scalar with gradient."""
         train = self.settings.train
-        baskets = train.baskets and self.settings.protocol == "R2"
-        batch = sequences.batch(self.encoded, rows, self.settings.model.length, baskets)
+        batch = sequences.batch(self.encoded, rows, self.settings.model.length, self.baskets)
         batch = batch.to(self.device)
         hidden = None
         if train.hide_own_edges:
@@ -57,7 +60,7 @@ class Objective:
         real = batch.real()  # [B, T]
         states, memory = self.net.moments(batch, products)
         second = self._timing(batch, memory)
-        if baskets:
+        if self.baskets:
             asked = batch.asked[..., None].expand(-1, -1, states.shape[-1])
             states = states.gather(1, asked)[real]  # [S, D]
         else:
