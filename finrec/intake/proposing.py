@@ -50,6 +50,10 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     product = _product([k for k in looks if k not in taken], customer, date)
     if _series(looks, customer, product, date):
         product = None
+    if held and product and not product.named("product") and customer:
+        keys = (cells[f"c{looks.index(k)}"] for k in (customer, product))
+        if _of_the_person(*keys):  # a sex or a branch beside columns of what is held
+            product = None
     if taken and (customer is None or product is not None):
         date, taken = _date(looks), []
     kind = _kind(looks, customer, product, date, held or taken)
@@ -151,6 +155,11 @@ def _taken(looks: list[Look], customer: Look | None, date: Look | None) -> Look 
         and not FLAGS.search(k.plain)
     ]
     return max(able, key=lambda k: (k.distinct, -looks.index(k)), default=None)
+
+
+def _of_the_person(customers: pd.Series, values: pd.Series) -> bool:
+    """Whether nearly every customer has one value in all rows, cells [rows] each."""
+    return bool((values.groupby(customers).nunique() <= 1).mean() > 0.9)
 
 
 def _kind(

@@ -89,6 +89,23 @@ def test_balances_by_month_are_holdings_where_they_are_not_nought(tmp_path: Path
     assert set(found.tables["products"]["name"]) == {"Girokonto", "Depot"}
 
 
+def test_a_sex_beside_columns_of_what_is_held_is_no_product(tmp_path: Path) -> None:
+    file = tmp_path / "bestand.csv"
+    lines = ["Kundennummer;Stichtag;Geschlecht;Girokonto;Sparbuch;Depot"]
+    for month in range(1, 7):
+        for client in range(40):
+            held = f"1;{client % 2};{int(client < 10 and month > 3)}"
+            lines.append(f"{client:06d};28.{month:02d}.2023;{'MW'[client % 3 == 0]};{held}")
+    file.write_text("\n".join(lines) + "\n")
+    found = here.read([file])
+    assert found.mapping.tables[0].kind == "holdings"
+    assert set(found.tables["products"]["product_id"]) == {"Girokonto", "Sparbuch", "Depot"}
+    events = found.tables["events"]
+    taken = events[(events["product_id"] == "Depot") & (events["kind"] == "acquired")]
+    assert sorted(taken["customer_id"]) == [f"{c:06d}" for c in range(10)]
+    assert set(found.tables["customers"]["Geschlecht"]) == {"M", "W"}
+
+
 def test_one_balance_alone_is_an_attribute(tmp_path: Path) -> None:
     file = tmp_path / "one.csv"
     lines = ["client_id,balance,has_card,has_loan,has_fund"]
