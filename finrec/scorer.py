@@ -114,6 +114,8 @@ class Cohort:
         asof: the moment of recommendation, seconds, int64 [B].
         profile: attributes, one row a customer [B rows]; NaN where unknown.
         linked: of customers that these are linked to; None where no links are known.
+        earlier: seconds of the event before the first one, where a history begins in the middle,
+            int64 [B]; None: there was none.
     """
 
     ids: np.ndarray
@@ -125,6 +127,7 @@ class Cohort:
     asof: np.ndarray
     profile: pd.DataFrame
     linked: Linked | None = None
+    earlier: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -148,6 +151,7 @@ class Cohort:
             asof=self.asof[chosen],
             profile=self.profile.iloc[chosen].reset_index(drop=True),
             linked=None if self.linked is None else self.linked.take(chosen),
+            earlier=None if self.earlier is None else self.earlier[chosen],
         )
 
     def rows(self) -> np.ndarray:

@@ -77,7 +77,7 @@ def without(
     """One customer a variant: the last ``length`` events, less those at the given places.
 
     Places count from 0 within the window. Events before the window stay out: the explanation is
-    about what the network has read.
+    about what the network has read, which is of the last of them only when it was.
 
     Args:
         customer: one customer.
@@ -91,6 +91,7 @@ def without(
     order = np.concatenate(kept) if kept else window[:0]
     lengths = np.array([len(k) for k in kept], dtype=np.int64)
     count = len(kept)
+    earlier = customer.times[-length - 1 : -length] if total > length else customer.earlier
     asked = list(unknown) or [()] * count
     row = {names: row for row, names in enumerate(dict.fromkeys(asked))}
     profile = customer.profile.iloc[np.zeros(len(row), dtype=int)].reset_index(drop=True)
@@ -108,6 +109,7 @@ def without(
         np.repeat(customer.asof, count),
         profile,
         None if customer.linked is None else customer.linked.take(np.zeros(count, dtype=np.int64)),
+        None if earlier is None else np.repeat(earlier, count),
     )
 
 

@@ -117,6 +117,9 @@ def encode(
     gaps = gap_bucket((times - before) / SECONDS_PER_DAY)
     starts = offsets[:-1][customers.lengths > 0]
     gaps[starts] = N_GAPS - 1
+    if customers.earlier is not None:
+        since = times[starts] - customers.earlier[customers.lengths > 0]
+        gaps[starts] = gap_bucket(since / SECONDS_PER_DAY)
     numbers, categories = attributes or profile.encode(customers.profile)
     last = np.where(customers.lengths > 0, offsets[1:] - 1, 0)
     since = (

@@ -1,6 +1,7 @@
 """Explanations: effects are measured, counterfactuals verified and minimal, badges honest."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -52,6 +53,17 @@ def test_a_variant_is_the_customer_without_those_events(fitted):
         np.concatenate([scorer.score(one), scorer.score(found.take([1]))]),
         atol=1e-5,
     )
+
+
+def test_a_variant_of_a_long_history_is_read_as_the_ranking_reads_it(fitted):
+    scorer, histories = fitted
+    short = replace(scorer, length=3)  # the event before the window says how long ago it was
+    for row in np.flatnonzero(histories.lengths > 3):
+        one = histories.take([row])
+        found = variants.scores(short, one, [()])
+        np.testing.assert_allclose(found, short.score(one), atol=1e-5)
+    assert variants.without(one, [(), (0,)], 3).take([1]).earlier.tolist() == [one.times[-4]]
+    assert variants.without(one, [()], 100).earlier is None
 
 
 def test_counterfactuals_are_verified_and_minimal_against_brute_force(fitted):
