@@ -186,6 +186,13 @@ def validated(dataset: Dataset) -> Dataset:
             f"Table events, row {_row(unknown)}: product {unknown.iloc[0]!r} is not in the table "
             "products; add it there or drop the event."
         )
+    weights = dataset.links[WEIGHT]
+    strange = weights[~weights.between(0, float("inf"), inclusive="left")]
+    if len(strange):
+        raise DataError(
+            f"Table links, row {_row(strange)}: weight {strange.iloc[0]} can't be read; give a "
+            "number of 0 or more."
+        )
     if dataset.products.empty:
         raise DataError(f"{dataset.info.name} has no products; nothing can be recommended.")
     return dataset
