@@ -137,7 +137,8 @@ def _vector(
         numbers, codes = inputs.products.encode(row)
         named = [c.name for c in inputs.products.categories]
         seen = {n for n, code in zip(named, codes[0], strict=True) if code}
-        seen |= {c.name for c in inputs.products.numbers}
+        unknown = numbers[0, 1::2]  # a word in place of a number, or one beyond belief
+        seen |= {c.name for c, no in zip(inputs.products.numbers, unknown, strict=True) if not no}
         read += sorted(said & seen)
         vector = vector + network.attributes(
             torch.from_numpy(numbers).to(device), torch.from_numpy(codes).to(device)

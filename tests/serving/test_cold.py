@@ -87,6 +87,16 @@ def test_nothing_readable_is_said_so(recommender: Any) -> None:
         cold.imagine(recommender, people, " ")
 
 
+@pytest.mark.parametrize("rate", ["abc", float("nan"), 1e300])
+def test_a_number_that_cannot_be_read_is_not_said_to_be(recommender: Any, rate: Any) -> None:
+    people = recommender.cohort(["001"])
+    kind = str(recommender.catalogue.table["type"].iloc[0])
+    found = cold.imagine(recommender, people, "X", "", {"type": kind, "rate": rate})
+    assert (found.read, found.unread) == (("type",), ("rate",))
+    with pytest.raises(schema.DataError, match="none of the attributes given"):
+        cold.imagine(recommender, people, "X", "", {"rate": rate})
+
+
 def test_product_page_counts_what_the_tables_hold(
     recommender: Any, small_dataset: schema.Dataset
 ) -> None:
