@@ -66,7 +66,7 @@ def begin_with(net: FusedRecommender, name: str) -> list[str]:
 def _alike(theirs: Run, ours: FusedRecommender) -> None:
     """Refuse a run whose layers do another thing, though some of their shapes may fit."""
     there, here = theirs.settings.model, ours.behaviour.settings
-    for name in ("layers", "decoder_layers", "pre_norm"):
+    for name in ("layers", "decoder_layers", "heads", "pre_norm"):
         if getattr(there, name) != getattr(here, name):
             raise CheckpointError(
                 f"train.start_from: model.{name} of {theirs.id} is {getattr(there, name)}, here "

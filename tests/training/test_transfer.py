@@ -102,7 +102,9 @@ def test_layers_of_another_run_are_taken_over_and_a_misfit_is_named(home, small_
 
 
 @pytest.mark.parametrize(
-    "other", [{"pre_norm": False}, {"layers": 2}, {"decoder_layers": 0}], ids=str
+    "other",
+    [{"pre_norm": False}, {"layers": 2}, {"decoder_layers": 0}, {"heads": 4}],
+    ids=str,
 )
 def test_layers_of_a_run_that_is_built_otherwise_are_refused(home, small_dataset, other):
     settings, given, histories = made(small_dataset)
