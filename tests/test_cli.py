@@ -61,10 +61,19 @@ def test_recommend_one_and_all(trained, tmp_path):
     found = last_json("recommend", run, "--customer", "007", "-k", 3)["recommendations"]
     assert [r["rank"] for r in found] == [1, 2, 3] and found[0]["customer_id"] == "007"
     assert found[0]["probability"] >= found[1]["probability"] > 0
+    twice = ("--customer", "007", "--customer", "007")
+    assert last_json("recommend", run, *twice, "-k", 3)["recommendations"] == found
     out = tmp_path / "all.csv"
     assert last_json("recommend", run, "--all", "-k", 2, "--out", out)["rows"] > 100
     table = pd.read_csv(out, dtype=str, encoding="utf-8-sig")
     assert table["customer_id"].nunique() == 60 and "007" in set(table["customer_id"])
+
+
+def test_a_device_that_is_not_there_is_one_sentence_and_no_job(trained, monkeypatch, shared_home):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, _, err = call("train", "small", "--preset", "quick", "--device", "cuda")
+    assert code == 2 and "no CUDA device; choose device auto or cpu" in err
+    assert not list((shared_home / "models" / "jobs").glob("small-*"))
 
 
 def test_nothing_that_is_held_is_offered_again(trained, small_dataset, tmp_path):

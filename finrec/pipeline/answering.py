@@ -12,8 +12,8 @@ from finrec.explain.explanation import Explanation
 from finrec.explain.explanation import explain as explain_offer
 from finrec.schema import CheckpointError, DataError
 from finrec.serving.recommender import Recommender
-from finrec.training import fit
 from finrec.training import runs as run_store
+from finrec.training.device import device_of
 
 
 def evaluate(run: str) -> dict[str, Any]:
@@ -35,14 +35,14 @@ def load(run: str) -> Recommender:
             f"Run {found.id} needs the snapshot {found.settings.snapshot}, which is not here; "
             "ingest the same data again."
         ) from error
-    device = fit.device_of(found.settings) if found.settings.device != "cuda" else None
+    device = device_of(found.settings) if found.settings.device != "cuda" else None
     return Recommender(found, snapshot, found.scorer(device))
 
 
 def recommend(run: str, customers: Sequence[str] | None, k: int = 10) -> pd.DataFrame:
-    """Top k products of these customers, or of all (``None``), in batches."""
+    """Top k products of these customers, each once, or of all (``None``), in batches."""
     recommender = load(run)
-    ids = sorted(recommender.known) if customers is None else list(customers)
+    ids = sorted(recommender.known) if customers is None else list(dict.fromkeys(customers))
     parts = [recommender.recommend(ids[i : i + 4096], k) for i in range(0, len(ids), 4096)]
     return pd.concat(parts, ignore_index=True)
 

@@ -30,6 +30,7 @@ from finrec.split import FoldName, Split, split
 from finrec.training import assemble, calibrate, fit, jobs, paths
 from finrec.training import runs as run_store
 from finrec.training.checkpoint import Checkpoints
+from finrec.training.device import device_of
 from finrec.training.estimate import Estimate
 from finrec.training.estimate import estimate as estimate_seconds
 from finrec.training.fused_scorer import FusedScorer
@@ -75,6 +76,7 @@ def start(settings: RunSettings) -> str:
 
 def _fixed(settings: RunSettings) -> tuple[RunSettings, str, str]:
     """Settings, code and text encoder of a job: what could change before it is done, as it is."""
+    device_of(settings)  # a device that is not there is told before a job is made
     if settings.train.start_from:
         begun = run_store.find(settings.train.start_from).id  # not another "latest" by then
         train = settings.train.model_copy(update={"start_from": begun})

@@ -31,6 +31,7 @@ from finrec.training.checkpoint import (
     optimizer_tensors,
 )
 from finrec.training.choosing import Choice
+from finrec.training.device import device_of
 from finrec.training.fused_scorer import FusedScorer
 from finrec.training.objective import Objective
 from finrec.training.weight_average import WeightAverage
@@ -65,13 +66,6 @@ class Fitted:
     seconds: float
     targets: int
     curve: list[dict[str, float]]
-
-
-def device_of(settings: RunSettings) -> torch.device:
-    """The device that the settings ask for; ``auto`` takes CUDA where there is one."""
-    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    return torch.device("cuda")
 
 
 def fit(
