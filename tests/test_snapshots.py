@@ -83,6 +83,8 @@ def test_staged_tables_make_the_same_promises(tmp_path: Path) -> None:
         "customer_id is empty in 1 rows": {
             "events": tiny().events.assign(customer_id=["a", None, "b"])
         },
+        "links: weight None": {"links": tiny().links.assign(weight=[1.0, np.nan, 0.0])},
+        "links: weight -1.0": {"links": tiny().links.assign(weight=-1.0)},
         "has no column kind": {"events": tiny().events.drop(columns="kind")},
         "no products": {"products": tiny().products.iloc[:0], "events": tiny().events.iloc[:0]},
     }

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finrec.schema import CUSTOMER, KIND, PRODUCT, REQUIRED, TIME, DataError, Staged
+from finrec.schema import CUSTOMER, KIND, PRODUCT, REQUIRED, TIME, WEIGHT, DataError, Staged
 
 ALWAYS = ("customers", "products", "events", "links")
 
@@ -56,6 +56,15 @@ def validated_staged(staged: Staged) -> Staged:
             f"ON e.{PRODUCT} = p.{PRODUCT} LIMIT 1",
             [str(files["events"]), str(files["products"])],
         ).fetchall()
+        strange = db.execute(
+            f"SELECT {WEIGHT} FROM read_parquet(?) "
+            f"WHERE NOT coalesce({WEIGHT} >= 0 AND isfinite({WEIGHT}), false) LIMIT 1",
+            [str(files["links"])],
+        ).fetchall()
+    if strange:
+        raise DataError(
+            f"Table links: weight {strange[0][0]} can't be read; give a number of 0 or more."
+        )
     if unknown:
         raise DataError(
             f"Table events: product {unknown[0][0]!r} is not in the table products; add it there "
