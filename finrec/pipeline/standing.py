@@ -176,6 +176,7 @@ def _worth(
         owned = np.zeros((len(people), len(names)), np.float32)
         row, product = people.taken(repeatable=True)
         np.add.at(owned, (row, codes[product]), 1)
+        owned[:, names == ""] = 0  # of an unknown family nothing is known to be alike
     later = None
     if family is not None and told.lifetime:
         later = np.zeros(len(family))

@@ -13,7 +13,7 @@ import pytest
 
 from finrec import pipeline, presets, records, snapshots
 from finrec.datasets import demo
-from finrec.pipeline import custody, foretold, outreach
+from finrec.pipeline import custody, foretold, outreach, standing
 from finrec.schema import FOLD, DataError, PolicyError
 from finrec.serving import rerank
 from finrec.split import split
@@ -47,6 +47,20 @@ def in_force(**changes):
         line = next(x for x in text.splitlines() if x.startswith(f"{key} ="))
         text = text.replace(line, f"{key} = {value}")
     return outreach.save_policy(text, "tests")
+
+
+def test_products_of_unknown_families_do_not_saturate_each_other(bank, monkeypatch):
+    people = [str(i) for i in bank.training.ids[:40]]
+    n = len(bank.catalogue)
+
+    def value(saturation, family):
+        in_force(saturation=saturation)
+        monkeypatch.setattr(standing, "families", lambda *_: family)
+        return standing.stand(bank, people).value
+
+    free = value("1.0", np.full(n, "", dtype=object))
+    np.testing.assert_array_equal(value("0.5", np.full(n, "", dtype=object)), free)
+    assert (value("0.5", np.full(n, "loan", dtype=object)) < free).any(), "all of one family"
 
 
 def test_offers_stand_behind_the_policy_and_say_their_chances(bank):
