@@ -57,6 +57,11 @@ def opened(looks: list[Look]) -> list[Look]:
     return found if several else []
 
 
+def once(cells: pd.DataFrame) -> bool:
+    """Whether no two rows of customer and date are the same, as in tables of holdings."""
+    return not bool(cells[(cells != "").all(axis=1)].duplicated().any())
+
+
 def lists(columns: list[Column], product: Look, cells: pd.Series) -> list[Column]:
     """Doubt about a product column whose cells name several products at once."""
     for mark in ("|", ";", " + ", ", "):

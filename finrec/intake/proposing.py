@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from finrec.intake.held import COUNTED, FLAGS, balances, lists, opened, yes_or_no
+from finrec.intake.held import COUNTED, FLAGS, balances, lists, once, opened, yes_or_no
 from finrec.intake.looks import IDENTIFIER, Look, look_at, sample
 from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
 from finrec.intake.tables import Raw
@@ -51,9 +51,12 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     if _series(looks, customer, product, date):
         product = None
     if held and product and not product.named("product") and customer:
-        keys = (cells[f"c{looks.index(k)}"] for k in (customer, product))
-        if _of_the_person(*keys):  # a sex or a branch beside columns of what is held
-            product = None
+        at = {k: f"c{looks.index(k)}" for k in (customer, product, *([date] if date else []))}
+        monthly = (
+            date and date.distinct < customer.distinct and once(cells[[at[customer], at[date]]])
+        )
+        if monthly or _of_the_person(cells[at[customer]], cells[at[product]]):
+            product = None  # a sex or a segment, say: the products are the columns
     if taken and (customer is None or product is not None):
         date, taken = _date(looks), []
     kind = _kind(looks, customer, product, date, held or taken)

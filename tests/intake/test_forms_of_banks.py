@@ -106,6 +106,22 @@ def test_a_sex_beside_columns_of_what_is_held_is_no_product(tmp_path: Path) -> N
     assert set(found.tables["customers"]["Geschlecht"]) == {"M", "W"}
 
 
+def test_a_segment_beside_columns_of_yes_and_no_is_not_the_product(tmp_path: Path) -> None:
+    file = tmp_path / "bestand.csv"
+    head = "Kundennummer;Stichtag;Segment;Guthaben;Girokonto;Depot;Festgeld"
+    rows = [
+        f"K{i:03d};28.{month:02d}.2023;{('Privat', 'Gewerbe', '')[(i + month) % 3]};1.{i:03d},50;"
+        f"ja;{'ja' if i % 3 and month > 2 else 'nein'};{'ja' if i % 2 else 'nein'}"
+        for i in range(40)
+        for month in range(1, 5)
+    ]
+    file.write_text("\n".join([head, *rows]) + "\n", encoding="cp1252")
+    found = here.read([file])
+    assert found.mapping.tables[0].kind == "holdings"
+    assert set(found.tables["products"]["product_id"]) == {"Girokonto", "Depot", "Festgeld"}
+    assert "Segment" in found.tables["customers"].columns
+
+
 def test_one_balance_alone_is_an_attribute(tmp_path: Path) -> None:
     file = tmp_path / "one.csv"
     lines = ["client_id,balance,has_card,has_loan,has_fund"]
