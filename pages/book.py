@@ -202,7 +202,7 @@ def calls(run: Run) -> None:
 def main() -> None:
     """Draw the screen."""
     if st.session_state.pop("opened", False):
-        st.switch_page("pages/customers.py")
+        frame.turn("customers")
     snapshot, run = frame.snapshot(), frame.run()
     frame.header(
         "My book", "Who is worth a call today, with what, and why now.",

@@ -152,7 +152,7 @@ def models(snapshot: Snapshot) -> None:
 def main() -> None:
     """Draw the screen; only the part that is open is drawn."""
     if st.session_state.pop("opened from compare", False):
-        st.switch_page("pages/customers.py")
+        frame.turn("customers")
     snapshot = frame.snapshot()
     frame.header(
         "Compare",

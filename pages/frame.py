@@ -177,6 +177,13 @@ def open_next(data: str | None = None, model: str | None = None) -> None:
     st.session_state["next"] = {k: v for k, v in (("data", data), ("model", model)) if v}
 
 
+def turn(screen: str) -> None:
+    """Go to another screen, with the data and model chosen; Streamlit alone would forget them."""
+    session = st.session_state
+    session.setdefault("next", {k: session[k] for k in ("data", "model") if session.get(k)})
+    st.switch_page(f"pages/{screen}.py")
+
+
 def snapshot() -> Snapshot | None:
     """The snapshot that is chosen."""
     ref = st.session_state.get("data")

@@ -102,7 +102,7 @@ def welcome() -> None:
         if st.button("Set up the demo bank", type="primary", icon=":material/play_arrow:"):
             with st.spinner("Making the demo bank …"):
                 set_up_demo()
-            st.switch_page("pages/train.py")
+            frame.turn("train")
     with row.container(border=True, height="stretch"):
         st.markdown("**Bring your own data**")
         st.markdown("Customers, products and who took what, from files on this machine.")

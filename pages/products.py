@@ -237,7 +237,7 @@ def to_come(snapshot: Snapshot, run: Run | None) -> None:
 def main() -> None:
     """Draw the screen."""
     if st.session_state.pop("opened customer", False):
-        st.switch_page("pages/customers.py")
+        frame.turn("customers")
     snapshot, run = frame.snapshot(), frame.run()
     frame.header(
         "Products", "Who has a product, what goes with it, and whom it would fit.",

@@ -173,7 +173,7 @@ def answers(snapshot: Snapshot | None, run: Run | None) -> None:
         with st.spinner("Keeping a new snapshot …"):
             made = outreach.with_feedback(snapshot.ref)
         frame.open_next(made.ref)
-        st.switch_page("pages/train.py")
+        frame.turn("train")
     st.subheader("What this model would have done", anchor=False)
     st.markdown(
         "An estimate from decisions that were logged, without asking a customer again. It needs "

@@ -121,14 +121,14 @@ def finished() -> None:
             if st.button("Use this model", type="primary", icon=":material/check:"):
                 frame.open_next(run.settings.snapshot, run.id)
                 del st.session_state["started"]
-                st.switch_page("pages/customers.py")
+                frame.turn("customers")
             if active is not None and active != run.id and st.button(
                 "Compare with the model in use", icon=":material/compare_arrows:"
             ):  # fmt: skip
                 st.session_state["compare part"] = "Two models"
                 st.session_state["versus one"] = active
                 st.session_state["versus other"] = run.id
-                st.switch_page("pages/compare.py")
+                frame.turn("compare")
 
 
 def trained() -> None:

@@ -253,6 +253,12 @@ def test_harmless_constructs_are_not() -> None:
     assert list(unsafe(ast.parse(harmless))) == []
 
 
+def test_pages_turn_through_the_frame() -> None:
+    """A turn of Streamlit's own forgets which data and model are chosen."""
+    turning = [str(f) for f in sources("pages") if "switch_page" in (ROOT / f).read_text("utf-8")]
+    assert turning == ["pages/frame.py"], "call frame.turn"
+
+
 def test_every_form_of_import_is_seen() -> None:
     source = (
         "from finrec import schema\nimport finrec.config\nfrom . import scorer\n"

@@ -108,6 +108,18 @@ def test_open_chooses_the_customer_and_keeps_the_address_clean(
     assert set(app.query_params) == {"data", "model"}
 
 
+def test_a_customer_is_opened_with_the_model_that_is_chosen(
+    screen: Screen, fresh: list[Any]
+) -> None:
+    app = calm(screen("book", model=fresh[0].id))
+    assert app.sidebar.selectbox(key="model").value == fresh[0].id
+    first = shown(app)[0]
+    app = calm(app.button(key=f"open {first}").click().run())
+    assert app.title[0].value == "Customers"
+    assert app.sidebar.selectbox(key="model").value == fresh[0].id  # not the newest, fresh[1]
+    assert app.selectbox(key="customer").value == first
+
+
 def test_records_begin_empty_and_say_where_they_come_from(screen: Screen, fresh: list[Any]) -> None:
     app = calm(screen("records"))
     assert "Nothing is recorded yet" in texts(app)
