@@ -110,7 +110,7 @@ def ablation(runs: Sequence[Run], snapshot: Snapshot) -> None:
     )
     st.caption(
         "Answering yes to everything reaches a precision of 0.5, a recall of 1 and an F1 of 0.67. "
-        "These figures say nothing about lists of recommendations; the ranking above does."
+        "These figures say nothing about lists of recommendations; *Ranking* does."
     )
     frame.chart(
         comparison.ablation_bars(table), comparison.describe_ablation(table), table, "ablation"

@@ -6,6 +6,7 @@ The frames are those of :class:`finrec.explain.explanation.Explanation`.
 from __future__ import annotations
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -25,6 +26,7 @@ from finrec.figures.style import (
 from finrec.schema import NAME, TIME
 
 LABEL_LENGTH, SHORT_LABEL = 26, 18  # the shorter where four columns or more stand side by side
+LABEL_ROOM = 0.12  # of a ledger's width, for the value beside a bar
 NODE_LOOKS = {  # kind: (words, colour, symbol, size)
     "customer": ("this customer", ORANGE, "square", 22),
     "own": ("taken before", BLUE, "circle", 16),
@@ -78,8 +80,19 @@ def ledger(ledger: pd.DataFrame) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    figure.update_xaxes(title="Score above that of the average product")
+    figure.update_xaxes(title="Score above that of the average product", range=_reach(values))
     return styled(figure, 130 + 34 * len(labels), margin={"r": 48}, showlegend=False)
+
+
+def _reach(values: np.ndarray) -> list[float] | None:
+    """The axis of a ledger whose furthest bar to the left ends with a label; else plotly's own."""
+    ends = np.cumsum(values)
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    room = LABEL_ROOM * (high - low)
+    drawn = [*zip(values, ends, strict=True), (ends[-1], ends[-1])]
+    if not any(value < 0 and end - low < room for value, end in drawn):
+        return None
+    return [float(low - room), float(high + room / 2)]
 
 
 def describe_ledger(ledger: pd.DataFrame) -> str:

@@ -43,7 +43,9 @@ def number(value: float | None, digits: int = 0) -> str:
     """``1,234`` or, with digits, ``1,234.5``."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
-    return _local(f"{value:,.{digits}f}")
+    if round(value, digits) == 0:
+        value = 0.0  # no sign on nothing
+    return _local(f"{value:,.{digits}f}".replace("-", "−"))
 
 
 def money(value: float | None, digits: int = 0, currency: str = "") -> str:

@@ -59,7 +59,7 @@ def describe_book(found: int, considered: int, resting: int) -> str:
     """One sentence: how many calls of how many customers."""
     words = (
         f"{formats.counted(found, 'call')} of {formats.counted(considered, 'customer')}, "
-        "the most worthwhile first"
+        "the most worthwhile first, and sooner where something makes the call timely"
     )
     if resting:
         words += f"; {formats.counted(resting, 'customer')} snoozed or called lately"

@@ -114,6 +114,18 @@ def test_ledger_adds_up(ledger: pd.DataFrame) -> None:
     assert "Attributes takes most away (−0.25)" in said
 
 
+@pytest.mark.parametrize(
+    ("values", "leaves_room"),
+    [([-0.07, 0.2], True), ([0.5, -0.1], False), ([0.1, -0.3, 0.1], True), ([0.1, 0.2], False)],
+)
+def test_a_value_left_of_the_furthest_bar_has_room(values: list[float], leaves_room: bool) -> None:
+    parts = pd.DataFrame({"label": list("abc")[: len(values)], "contribution": values})
+    reach = evidence.ledger(parts).layout.xaxis.range
+    assert (reach is not None) == leaves_room
+    if reach is not None:
+        assert reach[0] < min(np.cumsum(values)) and reach[1] > max(0.0, *np.cumsum(values))
+
+
 @pytest.fixture
 def graph() -> tuple[pd.DataFrame, pd.DataFrame]:
     nodes = pd.DataFrame(

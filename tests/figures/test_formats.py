@@ -15,6 +15,8 @@ from finrec.figures import formats
     ("given", "shown"),
     [
         (formats.number(1234567), "1,234,567"),
+        (formats.number(-1234.5, 1), "−1,234.5"),
+        (formats.number(-0.00001, 4), "0.0000"),
         (formats.number(None), "–"),
         (formats.number(float("nan")), "–"),
         (formats.signed(-0.5), "−0.50"),

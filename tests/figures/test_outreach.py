@@ -33,7 +33,8 @@ def test_calls_with_headings_and_dates_for_people() -> None:
 
 def test_book_in_a_sentence() -> None:
     assert outreach.describe_book(10, 10_000, 0) == (
-        "10 calls of 10,000 customers, the most worthwhile first."
+        "10 calls of 10,000 customers, the most worthwhile first, and sooner where "
+        "something makes the call timely."
     )
     assert "3 customers snoozed" in outreach.describe_book(1, 10, 3)
 
