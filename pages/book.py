@@ -178,6 +178,12 @@ def calls(run: Run) -> None:
             f":material/schedule: The data end on {formats.day(last)}; what is timely was judged "
             "as of that day. Bring in newer data to know about today."
         )
+    snapshot = frame.snapshot()
+    if snapshot is not None and not snapshot.info.generated and verbs.margins_built_in():
+        st.caption(
+            ":material/euro: Worth counts the built-in policy's margins, which are invented: put "
+            "your bank's own under *Policy → Change*."
+        )
     listed = tuple(map(str, [*found.frame["customer_id"], *found.frame["product_id"]]))
     recommender, who = memory.loaded(run.id).recommender, signing.who()
     kept.shown((run.id, *listed),

@@ -197,7 +197,8 @@ def ledger(run: Run, snapshot: Snapshot, found: Explanation, k: int) -> None:
     )
     st.caption(
         f"Score {formats.number(found.score, 3)}, rank {found.rank} of all products that may be "
-        "offered. Other customers are only ever counted, in groups of ten or more."
+        "offered. Other customers are only ever counted, in groups of ten or more, "
+        "as of when the model learned."
     )
 
 

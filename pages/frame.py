@@ -281,9 +281,7 @@ def _column(name: str, values: Any) -> Any:
     if kind.startswith("int"):
         return st.column_config.NumberColumn(format="localized")
     if kind.startswith("float"):
-        if name.endswith((", s", ", MiB")):
-            return st.column_config.NumberColumn(format="%.1f")
-        return st.column_config.NumberColumn(format="%.2f" if "worth" in name.lower() else "%.4f")
+        return st.column_config.NumberColumn(format=tables.of_floats(name, values))
     return None
 
 

@@ -282,3 +282,14 @@ def offers(frame: pd.DataFrame) -> pd.DataFrame:
             "score": "Score",
         }
     )
+
+
+def of_floats(name: str, values: pd.Series) -> str:
+    """How a table writes floats: measures with four digits, ages and amounts without."""
+    if name.endswith((", s", ", MiB")):
+        return "%.1f"
+    if "worth" in name.lower():
+        return "%.2f"
+    known = values.dropna().abs()
+    whole = bool((known % 1 == 0).all()) and float(known.max() if len(known) else 0) > 1
+    return "localized" if whole or (known >= 100).any() else "%.4f"

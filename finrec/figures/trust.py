@@ -130,7 +130,7 @@ def describe_paths(paths: pd.DataFrame, name: str) -> str:
         if top["customers"]
         else "customers with both, too few to be counted here"
     )
-    said = f"You → {top['name']} → {group} → {name}"
+    said = f"This customer → {top['name']} → {group} → {name}"
     if len(paths) == 1:
         said += ", the only path there is."
     elif top["share"] > 0:

@@ -119,6 +119,12 @@ def default_policy_text() -> str:
     return rules.default_text()
 
 
+def margins_built_in() -> bool:
+    """Whether what products bring is still what the built-in policy invents."""
+    own, built_in = rules.load().value, rules.parse(rules.default_text()).value
+    return (own.margin, own.margin_otherwise) == (built_in.margin, built_in.margin_otherwise)
+
+
 def check_policy(text: str, name: str = "policy.toml") -> Policy:
     """The policy that a text says.
 

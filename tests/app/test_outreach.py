@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from finrec import pipeline, records
 from finrec.pipeline import outreach
 from finrec.schema import DataError
-from pages import kept, memory
+from pages import frame, kept, memory
 from tests.app.conftest import Screen, calm, texts, turned
 
 
@@ -35,6 +36,19 @@ def test_book_lists_the_calls_of_the_pipeline(screen: Screen, fresh: list[Any]) 
     said = texts(app)
     assert f"{len(expected.frame)} calls of 60 customers" in said
     assert "The data end on" in said
+
+
+def test_book_says_when_worth_counts_invented_margins(
+    screen: Screen, fresh: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "margins, which are invented" not in texts(calm(screen("book")))  # the data are, too
+    made = next(s for s in pipeline.snapshots() if s.ref == fresh[1].settings.snapshot)
+    own_data = replace(made, info=replace(made.info, generated=False))
+    monkeypatch.setattr(frame, "snapshot", lambda: own_data)
+    assert "margins, which are invented" in texts(calm(screen("book")))
+    own = outreach.default_policy_text().replace("fund = 120.0", "fund = 80.0")
+    outreach.save_policy(own)
+    assert "margins, which are invented" not in texts(calm(screen("book")))
 
 
 def test_what_is_shown_is_recorded_once_a_day(screen: Screen, fresh: list[Any]) -> None:

@@ -73,3 +73,20 @@ def test_attributes_are_in_words() -> None:
     table = tables.attributes({"marital_status": "single", "income": 51600.0, "age": None})
     assert table["Attribute"].tolist() == ["Marital status", "Income", "Age"]
     assert table["Value"].tolist() == ["single", "51,600", "–"]
+
+
+def test_floats_of_a_table_are_written_by_what_they_are() -> None:
+    written = {
+        "ages": tables.of_floats("Alter", pd.Series([54.0, None, 21.0])),
+        "amounts": tables.of_floats("Guthaben", pd.Series([31030.97, 84.5])),
+        "measures": tables.of_floats("NDCG@5", pd.Series([0.1878, 1.0])),
+        "no or yes": tables.of_floats("HR@1", pd.Series([0.0, 1.0])),
+        "scores": tables.of_floats("Score", pd.Series([6.2728, -1.5])),
+        "none": tables.of_floats("Score", pd.Series([None], dtype="float64")),
+        "seconds": tables.of_floats("Learning, s", pd.Series([251.25])),
+        "worth": tables.of_floats("Worth (EUR)", pd.Series([2.0, 400.0])),
+    }
+    assert written == {
+        "ages": "localized", "amounts": "localized", "measures": "%.4f", "no or yes": "%.4f",
+        "scores": "%.4f", "none": "%.4f", "seconds": "%.1f", "worth": "%.2f",
+    }  # fmt: skip

@@ -48,7 +48,7 @@ def test_paths_of_small_groups_are_not_counted_out_loud():
         {"name": ["Loan", "Card"], "customers": [0, 12], "share": [0.7, 0.3], "effect": [0.4, 0.1]}
     )
     said = trust.describe_paths(paths, "Fund")
-    assert "You → Loan" in said and "too few" in said and "70%" in said
+    assert "This customer → Loan" in said and "too few" in said and "70%" in said
     assert trust.paths_table(paths)["Customers with both"].tolist() == ["too few to tell", "12"]
     assert "No path" in trust.describe_paths(paths.iloc[:0], "Fund")
 
