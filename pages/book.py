@@ -13,7 +13,7 @@ from finrec import pipeline
 from finrec.figures import formats, outreach
 from finrec.pipeline import Run
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, memory, settings, signing
+from pages import frame, kept, memory, offering, settings, signing
 
 SNOOZES = {"Tomorrow": 1, "In a week": 7, "In a month": 30, "In three months": 91}
 ANSWERS = {
@@ -178,12 +178,7 @@ def calls(run: Run) -> None:
             f":material/schedule: The data end on {formats.day(last)}; what is timely was judged "
             "as of that day. Bring in newer data to know about today."
         )
-    snapshot = frame.snapshot()
-    if snapshot is not None and not snapshot.info.generated and verbs.margins_built_in():
-        st.caption(
-            ":material/euro: Worth counts the built-in policy's margins, which are invented: put "
-            "your bank's own under *Policy → Change*."
-        )
+    offering.invented()
     listed = tuple(map(str, [*found.frame["customer_id"], *found.frame["product_id"]]))
     recommender, who = memory.loaded(run.id).recommender, signing.who()
     kept.shown((run.id, *listed),

@@ -12,7 +12,7 @@ from finrec import pipeline
 from finrec.figures import formats, governing, outreach
 from finrec.pipeline import Run, Snapshot
 from finrec.pipeline import outreach as verbs
-from pages import frame, kept, memory, reasons, signing
+from pages import frame, kept, memory, offering, reasons, signing
 
 STRICTEST = {
     "ok": "only what suits without question",
@@ -172,6 +172,7 @@ def planned(plan: verbs.Plan, run: Run) -> None:
         "Chances are of what customers do by themselves. What an offer adds to that is known only "
         "after a trial with a group that gets none."
     )
+    offering.invented()
     if plan.frame.empty:
         st.warning("No offer fits these limits; widen the segment or be less strict.")
     else:

@@ -102,6 +102,16 @@ def buttons(offer: dict[str, Any], run: Run, customer: str) -> None:
                       args=(kind, offer, run, customer, key))  # fmt: skip
 
 
+def invented() -> None:
+    """What worth is not to be taken for, while it counts the built-in policy's margins."""
+    snapshot = frame.snapshot()
+    if snapshot is not None and not snapshot.info.generated and verbs.margins_built_in():
+        st.caption(
+            ":material/euro: Worth counts the built-in policy's margins, which are invented: put "
+            "your bank's own under *Policy → Change*."
+        )
+
+
 def before(run: Run, customer: str) -> None:
     """Earlier offers to this customer and what came of them."""
     found = answers(customer, kept.mark())

@@ -104,7 +104,7 @@ def existing(snapshot: Snapshot, run: Run | None) -> None:
     if st.session_state.get("looked at") not in names:
         st.session_state["looked at"] = ids[0]
     product = st.selectbox(
-        "Product", ids, format_func=lambda i: f"{names[i]} ({i})", key="looked at",
+        "Product", ids, format_func=lambda i: figures.named(names[i], i), key="looked at",
         persist_state="session",
         help="Those that most customers have come first; type to search.",
     )  # fmt: skip

@@ -147,7 +147,10 @@ def why_not(run: Run, snapshot: Snapshot, explained: Explanation, k: int) -> Non
     products = held.recommender.catalogue.table
     left, right = st.columns(2)
     text = left.text_input(
-        "Name of the product holds", key="why not text", max_chars=100, placeholder="All products"
+        "Name of the product contains",
+        key="why not text",
+        max_chars=100,
+        placeholder="All products",
     )
     names = trust.product_names(products, text.strip())
     if not names:

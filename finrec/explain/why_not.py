@@ -138,5 +138,5 @@ def _words(name: str, rank: int, k: int, gap: pd.DataFrame) -> str:
     if len(gap) and gap["lacks"].max() > 0:
         worst = gap.iloc[int(gap["lacks"].argmax())]
         label = worst["label"]
-        said += f"; what it lacks most: {label[0].lower()}{label[1:]} ({-worst['lacks']:+.2f})"
+        said += f"; what it lacks most: {label[0].lower()}{label[1:]} (−{worst['lacks']:.2f})"
     return said + "."

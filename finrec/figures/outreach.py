@@ -115,7 +115,7 @@ def campaign_bars(table: pd.DataFrame) -> go.Figure:
     )
     figure.update_xaxes(title="Offers", range=[0, 1.3 * float(shown["Offers"].max())])
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return styled(figure, 70 + 34 * len(shown), showlegend=False)
+    return styled(figure, 110 + 34 * len(shown), showlegend=False)
 
 
 def describe_campaign(table: pd.DataFrame) -> str:

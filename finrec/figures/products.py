@@ -51,6 +51,11 @@ def trend_table(months: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def named(name: str, product: str) -> str:
+    """A product in a list that is searched: its name and, where that is another, its id."""
+    return name if name == product else f"{name} ({product})"
+
+
 def groups(found: pd.DataFrame, column: str, average: float) -> go.Figure:
     """One bar a group and a line where all customers are.
 
@@ -80,11 +85,12 @@ def groups(found: pd.DataFrame, column: str, average: float) -> go.Figure:
                           showarrow=False)  # fmt: skip
     most = max(float(found[column].max()), average)
     figure.update_xaxes(
+        title="Share of the group that has it" if share else "Times the average customer",
         tickformat=".0%" if share and most > 0.05 else (".1%" if share else None),
         range=[0, 1.15 * most if most else 1],
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
-    return styled(figure, 90 + 32 * len(found), margin={"r": 40}, showlegend=False)
+    return styled(figure, 130 + 32 * len(found), margin={"r": 40}, showlegend=False)
 
 
 def describe_holders(found: pd.DataFrame, by: str) -> str:

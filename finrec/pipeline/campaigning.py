@@ -247,5 +247,6 @@ def _reasons(found: Allocation, chance: np.ndarray, names: np.ndarray) -> list[s
     told = []
     for row, product in zip(found.rows, found.products, strict=True):
         below = np.searchsorted(order[:, product], chance[row, product]) / len(chance)
-        told.append(f"Likelier to take {names[product]} than {below:.0%} of the segment.")
+        share = int(100 * below)  # never rounded up: nobody is likelier than all
+        told.append(f"Likelier to take {names[product]} than {share}% of the segment.")
     return told

@@ -123,8 +123,8 @@ def book(
             "Nothing is worth a call today: "
             + (f"{len(away):,} {'customer is' if len(away) == 1 else 'customers are'} snoozed or "
                "called lately, and " if away else "")
-            + f"no offer to the other {len(awake):,} is expected to bring more than "
-            f"{policy.value.call_cost:g} {policy.value.currency}."
+            + f"no offer to {'the other' if away else 'any of'} {len(awake):,} is expected to "
+            f"bring more than {policy.value.call_cost:g} {policy.value.currency}."
         )  # fmt: skip
     return Book(
         frame.head(limit).reset_index(drop=True), len(ids), len(resting & set(ids)), abstained,

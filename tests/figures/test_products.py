@@ -53,3 +53,14 @@ def test_customers_are_named_by_id_alone() -> None:
     found = pd.DataFrame({"customer_id": ["c1"], "probability": [0.2], "place": [3]})
     assert list(products.fitting(found).iloc[0]) == ["c1", 0.2, 3]
     assert list(products.leaning_to(found, 0.05).iloc[0]) == ["c1", "4.0"]
+
+
+def test_bars_of_groups_say_what_they_measure() -> None:
+    found = pd.DataFrame({"group": ["young", "old"], "share": [0.2, 0.1], "times": [1.5, 0.5]})
+    assert "has it" in products.groups(found, "share", 0.15).layout.xaxis.title.text
+    assert "Times" in products.groups(found, "times", 1.0).layout.xaxis.title.text
+
+
+def test_a_product_without_a_name_of_its_own_is_told_once() -> None:
+    assert products.named("Gold card", "P1") == "Gold card (P1)"
+    assert products.named("SKU00007", "SKU00007") == "SKU00007"

@@ -169,6 +169,7 @@ def test_a_campaign_from_plan_to_outcome(bank, tmp_path):
             " ".join(r.sentence for r in said.reasons).split(".")
         )
     assert plan.frame["reason"].str.match(r"Likelier to take .* than \d+% of the segment").all()
+    assert not plan.frame["reason"].str.contains("100%").any(), "nobody is likelier than all"
     assert plan.forecast.expected == pytest.approx(plan.frame["take_up"].sum())
     told = []
     again = outreach.plan(
