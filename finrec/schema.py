@@ -20,6 +20,8 @@ KIND = "kind"
 AMOUNT = "amount"
 ORDER = "order"  # position within the customer's history; breaks ties of TIME
 BASKET = "basket"  # events of one visit share it; a test case of protocol R2 is one basket
+PROFILES = "profiles"  # table of what customers' attributes were before, each row from a time on
+EVER = "1900-01-01"  # TIME of what was so from the start
 FOLD = "fold"  # the source's own split, where it has one: train, valid, test
 NAME = "name"
 DESCRIPTION = "description"
@@ -154,6 +156,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "events": (CUSTOMER, PRODUCT, TIME, KIND, AMOUNT, ORDER),
     "links": (SOURCE, TARGET, KIND, WEIGHT),
     "candidates": (BASKET, PRODUCT),
+    PROFILES: (CUSTOMER, TIME),
 }
 
 

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from finrec.profiles import then
 from finrec.schema import (
     BASKET,
     CUSTOMER,
@@ -89,7 +90,7 @@ class Split:
         protocol: R1 or R2.
         description: one sentence for people, with the dates.
         catalogue: order of products in every score matrix.
-        customers: the customers table.
+        customers: the customers table, as it was before what is held out.
         valid: settings are chosen here.
         test: looked at once.
         repeatable: whether products in the history may be offered again.
@@ -184,7 +185,7 @@ def leave_one_out(dataset: Dataset) -> Split:
         )
     last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
     train = events[~(last | before)]
-    catalogue = Catalogue(dataset.products)
+    catalogue, people = Catalogue(dataset.products), then(dataset, None)
     until = pd.Timestamp(train[TIME].max())
     folds = []
     for held_out, known in ((before, train), (last, events[~last])):
@@ -192,7 +193,7 @@ def leave_one_out(dataset: Dataset) -> Split:
         customers = cohort(
             target[CUSTOMER].to_numpy(),
             known,
-            dataset.customers,
+            people,
             catalogue,
             seconds(target[TIME]),
             dataset.links,
@@ -201,17 +202,17 @@ def leave_one_out(dataset: Dataset) -> Split:
             customers, np.arange(len(target) + 1), catalogue.index(target[PRODUCT]).astype(np.int64)
         )
         folds.append(Fold(train, cases, until))
-    people = f"{int(last.sum()):,} customers"
-    told = f"the last event of each of {people} is test, the one before it validation; times " \
+    many = f"{int(last.sum()):,} customers"
+    told = f"the last event of each of {many} is test, the one before it validation; times " \
         "overlap between customers."  # fmt: skip
     if events[TIME].nunique() == 1:
-        told = f"one event of each of {people} is test, another validation; the data have no " \
+        told = f"one event of each of {many} is test, another validation; the data have no " \
             "dates that would say which came last."  # fmt: skip
     return Split(
         "R1",
         f"Leave one out: {told}",
         catalogue,
-        dataset.customers,
+        people,
         folds[0],
         folds[1],
         dataset.info.repeatable,
@@ -240,7 +241,8 @@ def declared(dataset: Dataset) -> Split:
 def _temporal(
     dataset: Dataset, events: pd.DataFrame, valid_from: pd.Timestamp, test_from: pd.Timestamp
 ) -> Split:
-    catalogue = Catalogue(dataset.products)
+    # As known before the validation date: what is told later may tell what was taken.
+    catalogue, people = Catalogue(dataset.products), then(dataset, valid_from)
     folds = {}
     for name, known_folds, moment in (
         ("valid", ["train"], valid_from),
@@ -255,14 +257,15 @@ def _temporal(
                 f"{test_from:%Y-%m-%d} leaves no events to {name if len(known) else 'learn from'}; "
                 "choose other dates."
             )
-        cases = _cases(dataset, known, held_out, catalogue, next_moment(known[TIME], moment))
+        when = next_moment(known[TIME], moment)
+        cases = _cases(dataset, known, held_out, people, catalogue, when)
         folds[name] = Fold(known.drop(columns=FOLD), cases, moment)
     return Split(
         "R2",
         f"By time: settings chosen on {valid_from:%Y-%m-%d} to {test_from:%Y-%m-%d} with what was "
         f"known before, tested once on what came after {test_from:%Y-%m-%d}.",
         catalogue,
-        dataset.customers,
+        people,
         folds["valid"],
         folds["test"],
         dataset.info.repeatable,
@@ -295,6 +298,7 @@ def _cases(
     dataset: Dataset,
     known: pd.DataFrame,
     held_out: pd.DataFrame,
+    customers: pd.DataFrame,
     catalogue: Catalogue,
     moment: pd.Timestamp,
 ) -> Cases:
@@ -305,8 +309,8 @@ def _cases(
     pairs = pairs.drop_duplicates().sort_values(["row", "product"])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(pairs["row"], minlength=len(first)))])
     people = first[CUSTOMER].drop_duplicates()
-    distinct = cohort(people.to_numpy(), known, dataset.customers, catalogue, moment, dataset.links)
-    customers = distinct.take(pd.Index(people).get_indexer(pd.Index(first[CUSTOMER])))
+    distinct = cohort(people.to_numpy(), known, customers, catalogue, moment, dataset.links)
+    asked = distinct.take(pd.Index(people).get_indexer(pd.Index(first[CUSTOMER])))
     allowed = None
     if dataset.candidates is not None and unit == BASKET:
         listed = dataset.candidates
@@ -318,7 +322,7 @@ def _cases(
             # A case without a list is offered everything.
             allowed[~allowed.any(axis=1)] = True
     return Cases(
-        customers, offsets.astype(np.int64), pairs["product"].to_numpy(dtype=np.int64), allowed
+        asked, offsets.astype(np.int64), pairs["product"].to_numpy(dtype=np.int64), allowed
     )
 
 

@@ -14,8 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from finrec.datasets import large
-from finrec.intake import archives, convert, describe, events
+from finrec.intake import archives, convert, describe, events, profiles
 from finrec.intake.formats import Format, format_of
 from finrec.intake.limits import MIB, Limits
 from finrec.intake.looks import SAMPLE
@@ -25,7 +27,7 @@ from finrec.intake.receipt import FileReceipt, Receipt, rejects_csv
 from finrec.intake.sandbox import ANSWER, PROGRESS
 from finrec.intake.tables import Raw, read_text
 from finrec.intake.workbooks import read_parquet, read_workbook
-from finrec.schema import DataError
+from finrec.schema import PROFILES, DataError
 from finrec.snapshots.quality import quality
 
 MANY_REJECTS = 1_000_000  # kept with their content; the rest is only counted
@@ -134,6 +136,8 @@ def _convert(
         _progress(folder, {"stage": "writing"})
         mixed = events.stage_events(db, used, out / "events.parquet")
         describe.stage_customers(db, used, mapping, out / "customers.parquet")
+        names = set(pq.read_schema(out / "customers.parquet").names)
+        profiles.stage_profiles(db, used, mapping, names, out / f"{PROFILES}.parquet")
         describe.stage_products(db, used, mapping, out / "products.parquet")
         events.stage_links(db, used, out / "links.parquet")
         events.stage_prices(db, used, out / "prices.parquet")

@@ -61,7 +61,7 @@ def backtest(run: str | Recommender, level: float = 0.9) -> Backtest:
     people = np.array(sorted(known[CUSTOMER].unique()), dtype=object)
     if len(people) > MOST:
         people = np.sort(np.random.default_rng(0).choice(people, MOST, replace=False))
-    table, n = recommender.dataset.customers, len(parts.catalogue)
+    table, n = parts.customers, len(parts.catalogue)
     everybody = cohort(people, known, table, parts.catalogue, since, parts.links)
     active = Activity.fit(everybody, window).chance(everybody)
     size = batch_size(recommender)
