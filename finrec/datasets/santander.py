@@ -37,6 +37,7 @@ from finrec.schema import (
     KIND,
     ORDER,
     PRODUCT,
+    PROFILES,
     TIME,
     DataError,
     Dataset,
@@ -58,8 +59,8 @@ INFO = DatasetInfo(
     notes=("Kaggle says that the sample holds no real customer of the bank.",),
 )
 FULL_NOTES = (
-    "Attributes are those of the customer's last month; some, like being active, may follow from "
-    "what was acquired in that month.",
+    "Attributes are those of the customer's last month; models are tested with those that were "
+    "known before the months that are held out.",
     "A product held when the customer was first seen is history, never a case to foretell.",
 )
 EXCERPT_NOTES = (
@@ -83,7 +84,8 @@ def load(path: Path | None) -> Dataset:
     with tempfile.TemporaryDirectory(prefix="finrec-") as folder:
         staged = _stage(found, Path(folder))
         tables = {f.stem: pq.read_table(f).to_pandas() for f in staged.folder.glob("*.parquet")}
-    return Dataset(staged.info, **tables)
+    extra = {PROFILES: tables.pop(PROFILES)}
+    return Dataset(staged.info, extra=extra, **tables)
 
 
 def stage(path: Path | None, folder: Path) -> Staged | None:

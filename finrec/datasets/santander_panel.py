@@ -20,10 +20,11 @@ from finrec.datasets.holdings import masks, stage_changes
 from finrec.datasets.santander_products import (
     ATTRIBUTES,
     CUSTOMER_COLUMN,
+    FIXED,
     MONTH_COLUMN,
     PRODUCTS,
 )
-from finrec.schema import CUSTOMER, ORDER, DataError
+from finrec.schema import ACQUIRED, CUSTOMER, EVER, KIND, ORDER, PROFILES, TIME, DataError
 
 FEATURES = (MONTH_COLUMN, CUSTOMER_COLUMN, *ATTRIBUTES)
 COLUMNS = (*FEATURES, *PRODUCTS)
@@ -87,6 +88,7 @@ def stage(files: Sequence[Path], folder: Path) -> dict[str, Any]:
                 db, f'SELECT * FROM events ORDER BY "{ORDER}"', folder / "events.parquet"
             )
             _customers(db, parts, folder / "customers.parquet")
+            _profiles(db, parts, folder / f"{PROFILES}.parquet")
         except duckdb.OutOfMemoryException as error:
             raise DataError(f"Not enough memory or disk for {files[0].name}: {error}") from error
         except duckdb.Error as error:
@@ -191,23 +193,44 @@ def _panel(db: duckdb.DuckDBPyConnection, parts: Sequence[Path], receipt: dict[s
 
 def _customers(db: duckdb.DuckDBPyConnection, parts: Sequence[Path], out: Path) -> None:
     """Each customer's attributes as last known, one row a customer in the order of ids."""
+    query = _attributes(db, parts, "max(month)", "latest")
+    large.write_query(db, f"SELECT * FROM ({query}) ORDER BY {CUSTOMER}", out)
+
+
+def _profiles(db: duckdb.DuckDBPyConnection, parts: Sequence[Path], out: Path) -> None:
+    """Attributes that change, as first known and as before the last two months of additions."""
+    months = db.execute(
+        f'SELECT DISTINCT "{TIME}" FROM events WHERE {KIND} = {large.text(ACQUIRED)} ORDER BY 1'
+    ).fetchall()
+    queries = [(f"TIMESTAMP {large.text(EVER)}", _attributes(db, parts, "min(month)", "first"))]
+    if len(months) > 1:
+        before = f"max(month) FILTER (month < DATE {large.text(str(months[-2][0].date()))})"
+        queries.append(("known_at", _attributes(db, parts, before, "earlier")))
+    fixed = ", ".join(ATTRIBUTES[c][0] for c in FIXED)
+    union = " UNION ALL ".join(
+        f'SELECT {CUSTOMER}, {since} AS "{TIME}", * EXCLUDE ({CUSTOMER}, {fixed}) FROM ({query})'
+        for since, query in queries
+    )
+    large.write_query(db, f'SELECT * FROM ({union}) ORDER BY {CUSTOMER}, "{TIME}"', out)
+
+
+def _attributes(
+    db: duckdb.DuckDBPyConnection, parts: Sequence[Path], month: str, called: str
+) -> str:
+    """Query of the attributes in one row of each customer, that of the month told."""
     db.execute(
-        "CREATE TEMP TABLE latest AS SELECT customer, max(month) AS month, "
-        "arg_max(part, month) AS part, arg_max(row, month) AS row FROM panel GROUP BY customer"
+        f"CREATE TEMP TABLE {called} AS SELECT p.customer, p.month, p.part, p.row FROM panel AS p "
+        f"JOIN (SELECT customer, {month} AS month FROM panel GROUP BY customer) AS w "
+        "ON p.customer = w.customer AND p.month = w.month"
     )
     typed = ", ".join(f"{_typed(c, kind)} AS {ours}" for c, (ours, kind) in ATTRIBUTES.items())
     rows = " UNION ALL ".join(
         f"SELECT l.customer, l.month, r.* EXCLUDE (customer, month, held, known, file_row_number) "
         f"FROM read_parquet({large.text(str(part))}, file_row_number = true) AS r "
-        f"JOIN latest AS l ON l.part = {i} AND l.row = r.file_row_number"
+        f"JOIN {called} AS l ON l.part = {i} AND l.row = r.file_row_number"
         for i, part in enumerate(parts)
     )
-    large.write_query(
-        db,
-        f"SELECT customer AS {CUSTOMER}, month::TIMESTAMP AS known_at, {typed} FROM ({rows}) "
-        "ORDER BY customer",
-        out,
-    )
+    return f"SELECT customer AS {CUSTOMER}, month::TIMESTAMP AS known_at, {typed} FROM ({rows})"
 
 
 def _typed(column: str, kind: str) -> str:

@@ -190,6 +190,11 @@ def _info(mapping: Mapping, receipt: Receipt, tables: Path, told: dict[str, Any]
     if not dated:
         order = "." if mixed else ", order is the file's."
         notes.append(f"No dates were given: every event carries 2000-01-01{order}")
+    if dated and any(t.kind == "customers" and t.having("attribute") for t in mapping.tables):
+        notes.append(
+            "Attributes of customers have no dates. One that follows from what was taken (a count "
+            "of products, say) flatters every figure: leave it out."
+        )
     if mixed:
         notes.append(
             "Events of one moment stand by product or by column in the files, which says nothing "

@@ -107,6 +107,22 @@ def test_attributes_are_those_of_the_last_month_and_typed(tmp_path: Path) -> Non
     assert np.isnan(people.loc["3", "age"]), "nobody is 164"
 
 
+def test_models_are_tested_with_attributes_of_before(tmp_path: Path) -> None:
+    def months(person: str, *incomes: str) -> list[dict[str, str]]:
+        owned = ("", "cco", "cco nomina", "cco nomina tjcr")
+        every = zip((JAN, FEB, MAR, APR), incomes, owned, strict=True)
+        return [row(person, month, held, renta=income, sexo="V") for month, income, held in every]
+
+    found = load(tmp_path, [*months("1", "1", "2", "3", "4"), row("2", APR, renta="9")])
+    assert found.info.split == ("2015-03-01", "2015-04-01")
+    assert found.customers.set_index("customer_id")["household_income"].tolist() == [4, 9]
+    told = split(found).customers.set_index("customer_id")
+    assert told["household_income"].tolist() == [2, 9], "of February; of the first month known"
+    assert told["sex"].tolist()[0] == "V"
+    history = found.extra["profiles"]
+    assert {"sex", "province", "age"}.isdisjoint(history.columns)
+
+
 ATTRIBUTES_OURS = [ours for ours, _ in ATTRIBUTES.values()]
 
 
