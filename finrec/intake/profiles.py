@@ -61,7 +61,7 @@ def _changes(db: duckdb.DuckDBPyConnection, given: Given, value: str) -> bool:
     """Whether some customer has two values, or a value and none."""
     found = db.execute(
         f"SELECT 1 FROM (SELECT customer, {value} AS v FROM {given.view} WHERE reason IS NULL) "
-        "GROUP BY customer HAVING count(DISTINCT v) > 1 OR count(v) BETWEEN 1 AND count(*) - 1 "
+        "GROUP BY customer HAVING min(v) <> max(v) OR count(v) BETWEEN 1 AND count(*) - 1 "
         "LIMIT 1"
     ).fetchall()
     return bool(found)
