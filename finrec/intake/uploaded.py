@@ -195,6 +195,11 @@ def _info(mapping: Mapping, receipt: Receipt, tables: Path, told: dict[str, Any]
             "Attributes of customers have no dates. One that follows from what was taken (a count "
             "of products, say) flatters every figure: leave it out."
         )
+    if told["changing"]:
+        notes.append(
+            "Attributes that change from row to row are shown as known last; models learn from and "
+            "are tested with what was known before the dates held out."
+        )
     if mixed:
         notes.append(
             "Events of one moment stand by product or by column in the files, which says nothing "

@@ -137,7 +137,7 @@ def _convert(
         mixed = events.stage_events(db, used, out / "events.parquet")
         describe.stage_customers(db, used, mapping, out / "customers.parquet")
         names = set(pq.read_schema(out / "customers.parquet").names)
-        profiles.stage_profiles(db, used, mapping, names, out / f"{PROFILES}.parquet")
+        changing = profiles.stage_profiles(db, used, mapping, names, out / f"{PROFILES}.parquet")
         describe.stage_products(db, used, mapping, out / "products.parquet")
         events.stage_links(db, used, out / "links.parquet")
         events.stage_prices(db, used, out / "prices.parquet")
@@ -150,6 +150,7 @@ def _convert(
         "receipt": receipt.to_json(),
         "mapping": replace(mapping, tables=tuple(tables)).to_json(),
         "mixed": mixed,
+        "changing": changing,
         "dated": any(
             g.has("date") or g.has("opened") for g in used if g.table.kind in ("events", "holdings")
         ),

@@ -45,6 +45,7 @@ def test_who_is_tested_is_known_as_before_the_validation_date(files: list[Path])
     frame = panel()
     history = dataset.extra[PROFILES]
     assert set(history.columns) == {"customer_id", "time", "balance", "latest"}, "what changes"
+    assert any("known before the dates held out" in note for note in dataset.info.notes)
     last = frame[frame["month"] == MONTHS[-1]].set_index("client")
     now = dataset.customers.set_index("customer_id")
     assert (now["balance"] == last["balance"].reindex(now.index)).all(), "served as known last"
