@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from finrec import config
 from finrec.figures import formats, tables
 from finrec.pipeline import intake
 from finrec.schema import DataError
 from pages import frame
+from pages.giving import Given, give
 
-TYPES = ["csv", "tsv", "txt", "xlsx", "parquet", "gz", "zip"]
 ROLES = {
     "customer": "Customer id",
     "product": "Product",
@@ -58,57 +56,6 @@ COARSER = {
 UNSURE = 0.6  # below this confidence a column is marked
 
 
-@dataclass(frozen=True)
-class Given:
-    """Files that were given, where they lie, and what they seem to mean.
-
-    Args:
-        mark: of this set of files; in the keys of widgets, so that others start afresh.
-        paths: one a file.
-        proposal: what they seem to mean.
-        folder: temporary; removed with the session.
-    """
-
-    mark: str
-    paths: tuple[Path, ...]
-    proposal: intake.Mapping
-    folder: tempfile.TemporaryDirectory[str]
-
-
-def give() -> Given | None:
-    """The first step: files from this computer or from the inbox."""
-    st.header("1. Your files", anchor=False)
-    uploaded = st.file_uploader(
-        "Customers, products, and who took what",
-        type=TYPES,
-        accept_multiple_files=True,
-        key=f"files {st.session_state.get('uploads', 0)}",  # after an intake a new, empty one
-        help="One wide file is enough. They stay on this server.",
-    )
-    inbox = config.data_dir() / "inbox"
-    waiting = sorted(p.name for p in inbox.iterdir() if p.is_file()) if inbox.is_dir() else []
-    taken = st.multiselect("Or large files from the inbox", waiting) if waiting else []
-    if not uploaded and not taken:
-        st.session_state.pop("given", None)
-        return None
-    mark = "|".join([*(f.file_id for f in uploaded), *taken])
-    held: Given | None = st.session_state.get("given")
-    if held is not None and held.mark == mark:
-        return held
-    folder = tempfile.TemporaryDirectory(prefix="finrec-upload-", ignore_cleanup_errors=True)
-    paths = []
-    for file in uploaded:
-        path = Path(folder.name) / Path(file.name).name
-        path.write_bytes(file.getbuffer())
-        paths.append(path)
-    paths += [inbox / name for name in taken]
-    with st.spinner("Looking at the files …"):
-        proposal = intake.propose(paths)
-    held = Given(mark, tuple(paths), proposal, folder)
-    st.session_state["given"] = held
-    return held
-
-
 def meaning(given: Given) -> intake.Mapping:
     """The second step: what every file and column means, proposed and corrected."""
     st.header("2. What they mean", anchor=False)
@@ -130,6 +77,7 @@ def meaning(given: Given) -> intake.Mapping:
                 index=list(KINDS).index(table.kind),
                 format_func=KINDS.__getitem__,
                 key=f"kind {given.mark} {place}",
+                persist_state="session",
             )
             row = st.container(horizontal=True)
             columns = tuple(
@@ -152,6 +100,7 @@ def _role(row: Any, given: Given, place: int, number: int, column: intake.Column
         index=list(ROLES).index(column.role),
         format_func=ROLES.__getitem__,
         key=f"role {given.mark} {place} {number}",
+        persist_state="session",
         help=formats.markdown(f"{column.why} ({sure})" if column.why else sure),
         icon=":material/help:" if column.confidence < UNSURE else None,
         width=210,
@@ -183,6 +132,7 @@ def coarsened(mapping: intake.Mapping, given: Given) -> intake.Mapping:
                 index=list(ways).index(column.coarsen),
                 format_func=ways.__getitem__,
                 key=f"coarsen {given.mark} {place} {number}",
+                persist_state="session",
                 width=210,
             )
             tables_[place][number] = replace(column, coarsen=str(how))
@@ -196,11 +146,14 @@ def coarsened(mapping: intake.Mapping, given: Given) -> intake.Mapping:
 def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
     """What the data set is called, and what becomes of doubtful rows."""
     left, right = st.columns(2)
-    title = left.text_input("Title", mapping.title, key=f"title {given.mark}", max_chars=100)
+    title = left.text_input(
+        "Title", mapping.title, key=f"title {given.mark}", max_chars=100, persist_state="session"
+    )
     name = right.text_input(
         "Short name",
         mapping.name,
         key=f"name {given.mark}",
+        persist_state="session",
         max_chars=60,
         help="Letters, digits, _ and -; next month's files under the same name are a newer "
         "version of the same data.",
@@ -208,12 +161,18 @@ def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
     hidden = st.toggle(
         "Replace customer ids by pseudonyms",
         key=f"pseudonyms {given.mark}",
+        persist_state="session",
         help="A keyed hash; the key stays on this server. Without it nobody can go back.",
     )
     with st.expander("Doubtful rows", icon=":material/rule:"):
         chosen: dict[str, Any] = {
             what: st.radio(
-                label, ["keep", "reject"], index=index, key=f"{what} {given.mark}", horizontal=True
+                label,
+                ["keep", "reject"],
+                index=index,
+                key=f"{what} {given.mark}",
+                horizontal=True,
+                persist_state="session",
             )
             for what, label, index in (
                 ("duplicates", "Rows that repeat another entirely", 0),
@@ -225,6 +184,7 @@ def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
             "Products that a file of products lacks",
             ["add", "reject"],
             key=f"unknown products {given.mark}",
+            persist_state="session",
             horizontal=True,
         )
         chosen["ages"] = st.number_input(
@@ -233,6 +193,7 @@ def options(mapping: intake.Mapping, given: Given) -> intake.Mapping:
             max_value=200,
             value=int(mapping.ages),
             key=f"ages {given.mark}",
+            persist_state="session",
             width=300,
         )
     mapping = coarsened(mapping, given)
@@ -295,7 +256,8 @@ def bring_in(given: Given, mapping: intake.Mapping) -> None:
 
     made, receipt = intake.ingest_uploaded(list(given.paths), mapping, progress=tell)
     st.session_state["receipt"] = receipt
-    del st.session_state["given"]
+    for name in ("given", "files kept"):
+        st.session_state.pop(name, None)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
     frame.open_next(made.ref)
     st.rerun()

@@ -62,6 +62,22 @@ def test_correction_changes_what_is_read(screen: Screen) -> None:
     assert "age" not in made.load().customers
 
 
+def test_files_and_corrections_are_still_here_after_another_screen(screen: Screen) -> None:
+    app = give(screen("upload"), SALES)
+    app = calm(next(s for s in app.selectbox if s.label == "age").select("ignore").run())
+    app = calm(app.switch_page("pages/data.py").run())
+    app = calm(app.switch_page("pages/upload.py").run())
+    assert "Still here from before: sales.csv" in texts(app).replace("\\", "")
+    assert boxes(app)["age"] == "ignore"
+    app = calm(app.run())
+    assert boxes(app)["age"] == "ignore", "at the next click, too"
+    app = calm(next(b for b in app.button if b.label == "Put them away").click().run())
+    assert boxes(app) == {} and "Still here" not in texts(app)
+    app = calm(give(app, SALES))
+    app = calm(app.button(key="bring in").click().run())
+    assert len(pipeline.snapshots()) == 1
+
+
 def test_mapping_without_products_is_refused_in_a_sentence(screen: Screen) -> None:
     app = give(screen("upload"), SALES)
     box = next(s for s in app.selectbox if "product" in s.label)
