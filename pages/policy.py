@@ -142,7 +142,7 @@ def change() -> None:
         valid = True
         st.success(
             f"Valid: {formats.markdown(checked.title)}, "
-            f"{formats.counted(len(checked.rules), 'rule of your own', 'rules of your own')}.",
+            f"{formats.counted(len(checked.rules), 'further rule', 'further rules')}.",
             icon=":material/check_circle:",
         )
     except PolicyError as error:

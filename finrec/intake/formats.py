@@ -72,6 +72,11 @@ def encoding_of(file: Path, name: str) -> str:
                 return "utf-16-be" if even > odd else "utf-16-le"
         control = sum(start.count(bytes([c])) for c in range(32) if c not in (9, 10, 12, 13, 0))
         if control + nul > 0.05 * len(start):
+            ending = Path(name).suffix.lower()
+            if ending in (".xlsx", ".parquet"):
+                raise DataError(
+                    f"{name} is no {ending} file inside, or it is damaged; save or export it again."
+                )
             raise DataError(f"{name} is not text; give CSV, XLSX or Parquet.")
         # Lines beyond ASCII vote: a few bad lines don't make a UTF-8 file another encoding.
         good = bad = 0

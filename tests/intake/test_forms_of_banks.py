@@ -11,6 +11,7 @@ from finrec.intake import Mapping
 from finrec.intake.convert import pretty
 from finrec.intake.formats import above
 from finrec.intake.mapping import checked
+from finrec.schema import DataError
 from tests.intake import here
 
 ROWS = [("C1", "Card", "2024-01-05"), ("C2", "Loan", "2024-02-06"), ("C1", "Fund", "2024-03-07"),
@@ -188,3 +189,10 @@ def test_several_products_in_a_cell_are_doubted(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_names_of_products_from_columns(column: str, name: str) -> None:
     assert pretty(column) == name
+
+
+def test_a_damaged_workbook_is_called_one(tmp_path: Path) -> None:
+    file = tmp_path / "sales.xlsx"
+    file.write_bytes(bytes(range(256)) * 20)
+    with pytest.raises(DataError, match="sales.xlsx is no .xlsx file inside, or it is damaged"):
+        here.propose([file])
