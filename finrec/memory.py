@@ -19,22 +19,20 @@ def give_back() -> None:
 
 
 class Room:
-    """Makes room around each task that is larger than any before.
+    """Makes room around each large task, which fits nowhere among what smaller ones left.
 
     Args:
         usual: size up to which none is made.
     """
 
     def __init__(self, usual: int) -> None:
-        self.largest = usual
+        self.usual = usual
 
     @contextmanager
     def of(self, size: int) -> Iterator[None]:
         """Around a task of that size."""
-        larger = size > self.largest
-        if larger:  # it fits nowhere among what smaller ones left
+        if size > self.usual:
             give_back()
         yield
-        if larger:
+        if size > self.usual:
             give_back()
-            self.largest = size

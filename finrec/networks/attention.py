@@ -13,10 +13,13 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from finrec.networks.dropout import Dropout
 from finrec.networks.groups import Groups
 from finrec.networks.linear import Linear, linear
+
+MANY = 6_000  # tokens from which memory counts for more than time
 
 
 def sinusoid(positions: int, width: int) -> Tensor:
@@ -160,6 +163,13 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, width: int, inner: int, dropout: float) -> None:
         super().__init__(Linear(width, inner), nn.GELU(), Dropout(dropout), Linear(inner, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., D] -> [..., D]. Of many tokens the inner values are worked out again, not kept."""
+        if not torch.is_grad_enabled() or x.shape[:-1].numel() < MANY:
+            return super().forward(x)
+        again: Tensor = checkpoint(super().forward, x, use_reentrant=False)
+        return again
 
 
 class EncoderLayer(nn.Module):

@@ -197,7 +197,7 @@ class _Loop:
         began, saved = time.monotonic(), time.monotonic()
         before = self.state["seconds"]
         first = self.state["step"]
-        done_targets, room = 0, memory.Room(sequences.TOKENS)
+        done_targets, room = 0, memory.Room(sequences.TOKENS // 2)
         self.net.train()
         for step, rows in enumerate(self._batches(rng)):
             if step < first:
