@@ -18,21 +18,11 @@ def give_back() -> None:
         trim(0)
 
 
-class Room:
-    """Makes room around each large task, which fits nowhere among what smaller ones left.
-
-    Args:
-        usual: size up to which none is made.
-    """
-
-    def __init__(self, usual: int) -> None:
-        self.usual = usual
-
-    @contextmanager
-    def of(self, size: int) -> Iterator[None]:
-        """Around a task of that size."""
-        if size > self.usual:
-            give_back()
-        yield
-        if size > self.usual:
-            give_back()
+@contextmanager
+def room(large: bool) -> Iterator[None]:
+    """Makes room around a large task, which fits nowhere among what smaller ones left."""
+    if large:
+        give_back()
+    yield
+    if large:
+        give_back()

@@ -27,7 +27,7 @@ def then(dataset: Dataset, moment: pd.Timestamp | None) -> pd.DataFrame:
     else:
         known = ordered[ordered[TIME] < moment].drop(columns=TIME).groupby(CUSTOMER).last()
     found = dataset.customers.copy()
-    rows = known.reindex(found[CUSTOMER])
+    rows = known.reindex(found[CUSTOMER]).set_axis(found.index)
     for column in rows.columns.intersection(found.columns):
-        found[column] = rows[column].astype(found[column].dtype).to_numpy()
-    return found.astype(dataset.customers.dtypes.to_dict())
+        found[column] = rows[column].astype(found[column].dtype)
+    return found

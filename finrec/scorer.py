@@ -94,7 +94,7 @@ class Linked:
 
     def take(self, chosen: np.ndarray) -> Linked:
         """Of the customers at these rows."""
-        offsets, events = _chosen(self.offsets, chosen)
+        offsets, events = events_of(self.offsets, chosen)
         return Linked(offsets, self.products[events], self.times[events], self.weights[events])
 
 
@@ -140,7 +140,7 @@ class Cohort:
     def take(self, rows: np.ndarray | slice | Sequence[int]) -> Cohort:
         """The customers at these rows, in this order."""
         chosen = np.arange(len(self))[rows]
-        offsets, events = _chosen(self.offsets, chosen)
+        offsets, events = events_of(self.offsets, chosen)
         return Cohort(
             ids=self.ids[chosen],
             offsets=offsets,
@@ -188,7 +188,7 @@ class Cohort:
         return mask
 
 
-def _chosen(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def events_of(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Offsets and places of the events of these rows, int64."""
     lengths = np.diff(offsets)[rows]
     new = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

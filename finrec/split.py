@@ -32,7 +32,7 @@ from finrec.schema import (
     DatasetInfo,
     no_links,
 )
-from finrec.scorer import Catalogue, Cohort, cohort, seconds
+from finrec.scorer import Catalogue, Cohort, cohort, events_of, seconds
 
 FoldName = Literal["valid", "test"]
 
@@ -60,9 +60,7 @@ class Cases:
     def take(self, rows: np.ndarray) -> Cases:
         """The cases at these rows, in this order."""
         chosen = np.arange(len(self))[rows]
-        lengths = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        index = np.repeat(self.offsets[chosen] - offsets[:-1], lengths) + np.arange(offsets[-1])
+        offsets, index = events_of(self.offsets, chosen)
         allowed = None if self.allowed is None else self.allowed[chosen]
         return Cases(self.customers.take(chosen), offsets, self.relevant[index], allowed)
 

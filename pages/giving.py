@@ -78,7 +78,12 @@ def still_here(held: Given) -> Given | None:
         names = ", ".join(formats.markdown(path.name) for path in held.paths)
         st.markdown(f":material/attach_file: Still here from before: {names}")
         if st.button("Put them away", icon=":material/close:"):
-            for name in ("given", "files kept"):
-                st.session_state.pop(name, None)
+            put_away()
             st.rerun()
     return held
+
+
+def put_away() -> None:
+    """Forget the files given."""
+    for name in ("given", "files kept"):
+        st.session_state.pop(name, None)

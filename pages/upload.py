@@ -12,7 +12,7 @@ from finrec.figures import formats, tables
 from finrec.pipeline import intake
 from finrec.schema import DataError
 from pages import frame
-from pages.giving import Given, give
+from pages.giving import Given, give, put_away
 
 ROLES = {
     "customer": "Customer id",
@@ -256,8 +256,7 @@ def bring_in(given: Given, mapping: intake.Mapping) -> None:
 
     made, receipt = intake.ingest_uploaded(list(given.paths), mapping, progress=tell)
     st.session_state["receipt"] = receipt
-    for name in ("given", "files kept"):
-        st.session_state.pop(name, None)
+    put_away()
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
     frame.open_next(made.ref)
     st.rerun()

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "split": _BASE | {"profiles"},
     "features": _BASE | {"split"},
     "networks": _BASE | {"features"},
-    "training": _BASE | {"locks", "memory", "snapshots", "split", "features", "networks"},
+    "training": _BASE | {"locks", "memory", "topk", "snapshots", "split", "features", "networks"},
     "baselines": _BASE | {"split", "features"},
     "evaluation": _BASE | {"memory", "split", "topk"},  # knows scores and nothing else
     "serving": _BASE | {"locks", "topk", "snapshots", "split", "features", "training"},

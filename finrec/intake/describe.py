@@ -14,6 +14,7 @@ from finrec.intake.convert import Given, pretty
 from finrec.intake.mapping import Column, Mapping, wide_prices
 from finrec.schema import CUSTOMER, DESCRIPTION, NAME, PRODUCT
 
+ABOUT_CUSTOMER = ("attribute", "text")
 CUSTOMERS = {CUSTOMER}  # columns that the tables have anyway
 PRODUCTS = {PRODUCT, NAME, DESCRIPTION}
 
@@ -30,7 +31,7 @@ def stage_customers(
     ] or ["SELECT '' AS id WHERE false"]
     db.execute(f"CREATE TEMP TABLE people AS {' UNION '.join(people)}")
     parts = [g for g in every if g.table.kind in ("customers", "holdings", "events")]
-    joined, columns = _attributes(db, parts, "customer", ("attribute", "text"), mapping, "people")
+    joined, columns = _attributes(db, parts, "customer", ABOUT_CUSTOMER, mapping, "people")
     listed = "".join(f", {value} AS {quoted(_free(n, CUSTOMERS))}" for n, value in columns.items())
     write_query(db, f"SELECT p.id AS {CUSTOMER}{listed} FROM people AS p{joined} ORDER BY 1", out)
 
@@ -92,13 +93,7 @@ def _attributes(
     values: dict[str, list[str]] = {}
     spelt: dict[str, str] = {}
     for number, given in enumerate(parts):
-        columns = [
-            c
-            for role in roles
-            for c in given.table.having(role)
-            if not (role == "text" and key == "product" and given.table.kind != "products")
-            and not (role == "text" and key == "customer" and given.table.kind == "products")
-        ]
+        columns = described_by(given, key, roles)
         if not columns:
             continue
         _note_unreadable(db, given, columns, mapping)
@@ -122,6 +117,16 @@ def _attributes(
         for name, found in values.items()
     }
     return joins, merged
+
+
+def described_by(given: Given, key: str, roles: tuple[str, ...] = ABOUT_CUSTOMER) -> list[Column]:
+    """Columns of a table that describe its customers or its products."""
+    return [
+        c
+        for role in roles
+        for c in given.table.having(role)
+        if role != "text" or (key == "product") == (given.table.kind == "products")
+    ]
 
 
 def _note_unreadable(

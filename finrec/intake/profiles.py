@@ -11,6 +11,7 @@ from finrec.datasets.large import name as quoted
 from finrec.datasets.large import text, write_query
 from finrec.intake import sql
 from finrec.intake.convert import Given
+from finrec.intake.describe import described_by
 from finrec.intake.mapping import Mapping
 from finrec.schema import CUSTOMER, EVER, TIME
 
@@ -45,9 +46,8 @@ def stage_profiles(
         columns = {
             c.name: sql.attribute(f"c{given.table.index(c)}", c, given.raw.format.decimal,
                                   mapping.ages)
-            for role in ("attribute", "text")
-            for c in given.table.having(role)
-            if c.name in names and not (role == "text" and given.table.kind == "events")
+            for c in described_by(given, "customer")
+            if c.name in names
         }  # fmt: skip
         columns = {n: value for n, value in columns.items() if _changes(db, given, value)}
         if columns:

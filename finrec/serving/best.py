@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from finrec.scorer import Cohort
+from finrec.scorer import Cohort, events_of
 from finrec.topk import largest
 from finrec.training.fused_scorer import FusedScorer
 
@@ -31,9 +31,8 @@ def best(
     owner, taken = customers.taken(repeatable)
     first = np.searchsorted(owner, np.arange(len(customers) + 1))
     for rows, scores in scorer.some(customers):
-        counts = first[rows + 1] - first[rows]
-        place = np.repeat(np.arange(len(rows)), counts)
-        pairs = np.repeat(first[rows] - (counts.cumsum() - counts), counts) + np.arange(len(place))
+        ends, pairs = events_of(first, rows)
+        place = np.repeat(np.arange(len(rows)), np.diff(ends))
         cell = torch.from_numpy(place * scores.shape[1] + taken[pairs])
         scores.view(-1)[cell.to(scores.device)] = -torch.inf
         found, high = largest(scores, k)

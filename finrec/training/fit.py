@@ -197,7 +197,7 @@ class _Loop:
         began, saved = time.monotonic(), time.monotonic()
         before = self.state["seconds"]
         first = self.state["step"]
-        done_targets, room = 0, memory.Room(sequences.TOKENS // 2)
+        done_targets = 0
         self.net.train()
         for step, rows in enumerate(self._batches(rng)):
             if step < first:
@@ -206,7 +206,8 @@ class _Loop:
                 if self.state["step"] or self.state["epoch"]:  # else it begins anew
                     self._save()
                 raise Cancelled
-            with room.of(len(rows) * (int(self.lengths[rows].max()) + 1)):
+            tokens = len(rows) * (int(self.lengths[rows].max()) + 1)
+            with memory.room(tokens > sequences.TOKENS // 2):
                 self.state["loss_sum"] += self._step(rows)
             self.state["step"] = step + 1
             now = time.monotonic()

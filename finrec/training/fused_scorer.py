@@ -14,12 +14,12 @@ from finrec.features import sequences
 from finrec.networks.groups import filled
 from finrec.networks.recommender import FusedRecommender
 from finrec.scorer import Cohort
+from finrec.topk import AT_ONCE
 from finrec.training.product_vectors import product_vectors
 
 if TYPE_CHECKING:
     from finrec.training.assemble import Inputs
 
-AT_ONCE = 1_500_000  # scores worked out together, so that they stay in a CPU's cache
 FEW = 32  # customers, up to a multiple of which they are filled: each number needs a kernel
 
 
