@@ -45,7 +45,7 @@ def log(made: compare.Comparison) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def test_started_cancelled_killed_and_gone_on_with(made: compare.Comparison) -> None:
+def test_started_cancelled_killed_and_gone_on_with(home: Path, made: compare.Comparison) -> None:
     assert state(made) == "planned"
     comparing.start(made.name)
     assert state(made) in comparing.LIVE
@@ -64,9 +64,7 @@ def test_started_cancelled_killed_and_gone_on_with(made: compare.Comparison) -> 
 
     comparing.start(made.name)
     wait(lambda: log(made).count('"cell"') >= 2)
-    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
-    (worker,) = [p for p in pids if asked(p) == ["compare", made.name]]
-    os.kill(worker, signal.SIGKILL)
+    os.kill(only(home, "compare"), signal.SIGKILL)
     wait(lambda: state(made) == "interrupted")
     comparing.start(made.name)
     wait(lambda: state(made) == "done")
@@ -75,6 +73,24 @@ def test_started_cancelled_killed_and_gone_on_with(made: compare.Comparison) -> 
     assert (standing.done, standing.of, standing.left, standing.failed) == (3, 3, None, ())
     again = compare.grid("small", [*METHODS, "ease"])
     assert comparing.expected(again) == comparing.UNKNOWN_SECONDS, "what is measured costs nothing"
+
+
+def processes(home: Path, word: str) -> list[int]:
+    """finrec processes of this home that were asked to do something."""
+    pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
+    return [p for p in pids if asked(p)[:1] == [word] and home_of(p) == str(home)]
+
+
+def only(home: Path, word: str) -> int:
+    """The one such process; one that is just starting another is two for a moment."""
+    found: list[int] = []
+
+    def one() -> bool:
+        found[:] = processes(home, word)
+        return len(found) == 1
+
+    wait(one, 10)
+    return found[0]
 
 
 def asked(pid: int) -> list[str]:
@@ -93,20 +109,16 @@ def test_killed_alone_it_takes_the_cell_that_is_measured_with_it(
     long = compare.plan("small", ["sasrec"], seeds=1, given={"sasrec": {"epochs": 100_000}})
     comparing.start(long.name)
 
-    def processes(word: str) -> list[int]:
-        pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
-        return [p for p in pids if asked(p)[:1] == [word] and home_of(p) == str(home)]
-
     lock = config.data_dir() / "comparisons" / "locks" / long.cells[0].key
     wait(lambda: locks.locked(lock))  # it is being measured
-    (worker,), (child,) = processes("compare"), processes("cell")
+    worker, child = only(home, "compare"), only(home, "cell")
     os.kill(worker, signal.SIGKILL)
     try:
         wait(lambda: not locks.locked(lock), 10)
         wait(lambda: state(long) == "interrupted", 10)
-        assert processes("cell") == []
+        assert processes(home, "cell") == []
     finally:
-        if child in processes("cell"):
+        if child in processes(home, "cell"):
             os.kill(child, signal.SIGKILL)
 
 
