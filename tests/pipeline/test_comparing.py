@@ -76,7 +76,7 @@ def test_started_cancelled_killed_and_gone_on_with(home: Path, made: compare.Com
 
 
 def processes(home: Path, word: str) -> list[int]:
-    """finrec processes of this home that were asked to do something."""
+    """Processes of finrec, of this home, that were asked to do something."""
     pids = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
     return [p for p in pids if asked(p)[:1] == [word] and home_of(p) == str(home)]
 
