@@ -51,5 +51,6 @@ def settings(
         first = error.errors()[0]
         if not first["loc"]:  # what is wrong is how settings go together
             raise DataError(f"{first['msg'].removeprefix('Value error, ')}.") from error
-        where = ".".join(map(str, first["loc"]))
+        of = {"ModelSettings": "model.", "TrainSettings": "train."}.get(error.title, "")
+        where = of + ".".join(map(str, first["loc"]))
         raise DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).") from error

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from finrec.intake.held import COUNTED, FLAGS, balances, lists, once, opened, yes_or_no
+from finrec.intake.linked import ends_of
 from finrec.intake.looks import IDENTIFIER, Look, look_at, sample
 from finrec.intake.mapping import Column, Mapping, Role, Table, TableKind
 from finrec.intake.tables import Raw
@@ -59,9 +60,15 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
             product = None  # a sex or a segment, say: the products are the columns
     if taken and (customer is None or product is not None):
         date, taken = _date(looks), []
-    kind = _kind(looks, customer, product, date, held or taken)
+    ends = None if product or held or taken else ends_of(looks, date, cells)
+    if ends:
+        customer, kind = ends[0], "links"
+    else:
+        kind = _kind(looks, customer, product, date, held or taken)
     columns = [
-        _column(look, kind, customer, product, date, held if kind == "holdings" else [])
+        Column(look.name, "target", confidence=0.6, why="the other end of the link")
+        if ends and look is ends[1]
+        else _column(look, kind, customer, product, date, held if kind == "holdings" else [])
         if not (look in taken and kind == "holdings")
         else Column(look.name, "opened", "date", look.formats, confidence=0.7,
                     why="days, and not in every row: when the product was taken")

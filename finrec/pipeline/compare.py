@@ -193,6 +193,8 @@ def _apart(cell: Cell, cancelled: Callable[[], bool]) -> str:
     if cell.done or cancelled():
         return ""
     lines = said.decode(errors="replace").strip().splitlines()
+    if not child.returncode:  # measured, under the key of other code than this process has
+        return "finrec was changed meanwhile; start the comparison again to take up the change"
     return lines[-1] if lines else "it ended without a word"
 
 

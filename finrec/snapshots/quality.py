@@ -184,8 +184,9 @@ def _findings(columns: pd.DataFrame, figures: dict[str, Any]) -> Iterator[str]:
     strange = columns[(columns["outliers"] > 0) & (columns["column"] != ORDER)]
     for row in strange.to_dict("records"):
         yield (
-            f"{row['column']}: {int(row['outliers']):,} of {row['rows']:,} values lie more than "
-            f"{FAR:.0f} interquartile ranges away (from {row['min']:,.10g} to {row['max']:,.10g})."
+            f"{row['column']}: {int(row['outliers']):,} of {row['rows']:,} values lie far "
+            f"outside the middle half of all, by more than {FAR:.0f} times its width (all lie from "
+            f"{row['min']:,.10g} to {row['max']:,.10g})."
         )
     ages = columns[columns["column"].str.lower().isin(["age", "edad"])]
     for row in ages[ages["type"] == "number"].to_dict("records"):

@@ -196,3 +196,29 @@ def test_a_damaged_workbook_is_called_one(tmp_path: Path) -> None:
     file.write_bytes(bytes(range(256)) * 20)
     with pytest.raises(DataError, match="sales.xlsx is no .xlsx file inside, or it is damaged"):
         here.propose([file])
+
+
+@pytest.mark.parametrize(
+    ("header", "roles"),
+    [
+        ("from,to", ["customer", "target"]),
+        ("source_id,target_id", ["customer", "target"]),
+        ("since,payer,payee", ["ignore", "customer", "target"]),
+        ("customer_1,customer_2,weight", ["customer", "target", "ignore"]),
+        ("customer_id,linked_customer_id", ["customer", "target"]),
+        ("client_id,account_id", ["customer", None]),  # not of one kind
+    ],
+)
+def test_pairs_of_customers_are_links(tmp_path: Path, header: str, roles: list[str | None]) -> None:
+    cells = {"since": "2024-03-0{i}", "weight": "0.{i}"}
+    rows = [
+        ",".join(cells.get(name, f"K{(i + 3 * j) % 9}").format(i=i % 9 + 1)
+                 for j, name in enumerate(header.split(",")))
+        for i in range(60)
+    ]  # fmt: skip
+    file = tmp_path / "pairs.csv"
+    file.write_text("\n".join([header, *rows]) + "\n")
+    (table,) = here.propose([file]).tables
+    assert table.kind == ("links" if None not in roles else "customers")
+    told = [c.role for c in table.columns]
+    assert [t for t, r in zip(told, roles, strict=True) if r] == [r for r in roles if r]
