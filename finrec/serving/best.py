@@ -36,8 +36,8 @@ def best(
         cell = torch.from_numpy(place * scores.shape[1] + taken[pairs])
         scores.view(-1)[cell.to(scores.device)] = -torch.inf
         found, high = largest(scores, k)
-        whole = scores.div_(temperature).logsumexp(1, keepdim=True)
-        share = (high / temperature - whole).exp_().nan_to_num_(0)
+        shares = scores.div_(temperature).softmax(1)
+        share = shares.gather(1, found.clamp(min=0)).where(found >= 0, 0)
         index[rows], top[rows] = found.cpu().numpy(), high.cpu().numpy()
         chance[rows] = share.cpu().numpy()
     return index, top, chance

@@ -93,13 +93,23 @@ class FusedScorer:
         most = max(1, AT_ONCE // max(len(products), 1))
         for slab in sequences.slabs(self._batches(customers, batch)):
             vectors = net.customers_of([tensors for _, tensors in slab], products)
-            start = 0
-            for rows, tensors in slab:
-                for first in range(0, len(rows), most):
-                    some = tensors.part(first, first + most)
-                    count = len(some.lengths)
-                    part = filled(vectors[start : start + count], FEW)
-                    scores = net.match(part, products, prior, side)[:count]
-                    place = torch.arange(count, device=scores.device)
-                    yield rows[first : first + most], net.add_to(scores, place, some, products)
-                    start += count
+            rows = np.concatenate([of for of, _ in slab])
+            for start in range(0, len(rows), most):
+                end = min(start + most, len(rows))
+                part = filled(vectors[start:end], FEW)
+                scores = net.match(part, products, prior, side)[: end - start]
+                for place, some in _between(slab, start, end):
+                    net.add_to(scores, place.to(scores.device), some, products)
+                yield rows[start:end], scores
+
+
+def _between(
+    slab: list[tuple[np.ndarray, sequences.Batch]], start: int, end: int
+) -> Iterator[tuple[Tensor, sequences.Batch]]:
+    """Those customers of a slab's batches from ``start`` up to ``end``, and their place there."""
+    first = 0
+    for rows, tensors in slab:
+        low, high = max(start - first, 0), min(end - first, len(rows))
+        if low < high:
+            yield torch.arange(low, high) + (first - start), tensors.part(low, high)
+        first += len(rows)
