@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from finrec.config import ModelSettings, RunSettings, TrainSettings
+from finrec.config import PARTS, ModelSettings, RunSettings, TrainSettings
 from finrec.schema import DataError, DatasetInfo
 
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -54,3 +54,47 @@ def settings(
         of = {"ModelSettings": "model.", "TrainSettings": "train."}.get(error.title, "")
         where = of + ".".join(map(str, first["loc"]))
         raise DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).") from error
+
+
+def idle(made: RunSettings) -> dict[str, str]:
+    """Settings that differ from the preset's and change nothing, each with why, by name."""
+    with_text, with_graph = PARTS[made.parts]
+    model, train = made.model, made.train
+    undated = ("gaps", "repeats", "trend", "calendar", "regime", "timing")
+    graph = ("kind", "layers", "attributes", "links", "neighbours")
+    reasons = {
+        "train.balance is none": ["train.balance_power"] if train.balance == "none" else [],
+        "no cosine is taken": ["model.sharpness"] if model.matching in ("dot", "mlp") else [],
+        "model.timing is off": [] if model.timing else ["train.timing"],
+        "only GAT draws neighbours": (
+            [] if model.graph_kind in ("gat", "gatv2") else ["model.graph_neighbours"]
+        ),
+        "R1 does not say when": (
+            [*(f"model.{n}" for n in undated), "train.timing", "train.baskets"]
+            if made.protocol == "R1"
+            else []
+        ),
+        f"{made.parts} reads no texts": (
+            [] if with_text else ["model.text_encoder", "model.text_layers", "model.id_dropout"]
+        ),
+        f"{made.parts} has no graph": (
+            [] if with_graph else [*(f"model.graph_{n}" for n in graph), "train.hide_own_edges"]
+        ),
+    }
+    shape, course = PRESETS[made.preset]
+    usual = {"model": ModelSettings(**shape), "train": TrainSettings(**course)}
+    found = {}
+    for why, names in reasons.items():
+        for name in names:
+            part, _, inner = name.partition(".")
+            if getattr(getattr(made, part), inner) != getattr(usual[part], inner):
+                found[name] = why
+    return found
+
+
+def without_effect(made: RunSettings) -> str:
+    """A sentence on settings that change nothing; empty when there are none."""
+    found = idle(made)
+    if not found:
+        return ""
+    return f"Without effect here: {'; '.join(f'{name} ({why})' for name, why in found.items())}."

@@ -56,6 +56,15 @@ def test_train_names_its_run_and_evaluate_gives_metrics_by_protocol(trained, sha
     assert [s["snapshot"] for s in last_json("snapshots")["snapshots"]] == [made.ref]
 
 
+def test_a_setting_without_effect_is_said(trained, monkeypatch):
+    monkeypatch.setattr("finrec.pipeline.start", lambda settings: "begun")
+    given = ("train", trained[0].ref, "--parts", "baseline", "--background")
+    assert "Without effect" not in call(*given)[2]
+    code, out, err = call(*given, "--set", "model.graph_kind=gat")
+    assert code == 0 and "Started begun" in out
+    assert "Without effect here: model.graph_kind (baseline has no graph)" in err
+
+
 def test_recommend_one_and_all(trained, tmp_path):
     run = trained[1]["run"]
     found = last_json("recommend", run, "--customer", "007", "-k", 3)["recommendations"]

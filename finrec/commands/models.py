@@ -41,6 +41,8 @@ def train(
         course,
         protocol,
     )
+    if without := presets.without_effect(settings):
+        typer.echo(without, err=True)
     if background:
         run = pipeline.start(settings)
         screen.say(as_json, {"run": run, "state": "queued"}, f"Started {run}.")

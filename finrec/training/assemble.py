@@ -93,6 +93,11 @@ def inputs(
     if with_text:
         described = text.describe(split.catalogue.table)
         if text.anonymous(described):  # +tl can transfer behaviour only
+            if settings.model.text_layers:
+                raise DataError(
+                    "model.text_layers: the products have no texts to learn from, only ids; set it "
+                    "to 0."
+                )
             described = [""] * len(described)
         name = settings.model.text_encoder
         folder = text_encoder_dir(name) if name else None

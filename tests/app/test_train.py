@@ -39,7 +39,10 @@ def test_advanced_settings_are_trained_with(
     app.number_input(key="set quick model.width").set_value(32)
     app.selectbox(key="set quick model.graph_kind").set_value("gat")
     app.toggle(key="set quick model.gaps").set_value(False)
+    app.number_input(key="set quick train.balance_power").set_value(1.0)
     app = calm(app.number_input(key="set quick train.half_life_days").set_value(90.0).run())
+    without = "Without effect here: train.balance_power (train.balance is none)"
+    assert without in texts(app).replace("\\", "")
     calm(begin(app).click().run())
     (settings,) = started
     assert (settings.model.width, settings.model.graph_kind, settings.model.gaps) == (32, "gat", False)  # fmt: skip  # noqa: E501

@@ -34,6 +34,9 @@ def test_a_large_catalogue_or_too_many_layers_are_refused(home, small_dataset, m
     parts = split(small_dataset)
     with pytest.raises(DataError, match="text_layers"):
         assemble.inputs(parts, "valid", settings(small_dataset, text_layers=12))
+    with monkeypatch.context() as ids_alone, pytest.raises(DataError, match="only ids"):
+        ids_alone.setattr(assemble.text, "anonymous", lambda texts: True)
+        assemble.inputs(parts, "valid", settings(small_dataset, text_layers=1))
     monkeypatch.setattr(assemble, "MOST_LIVING", 3)
     with pytest.raises(DataError, match="more than 3"):
         assemble.inputs(parts, "valid", settings(small_dataset, text_layers=1))
