@@ -170,23 +170,28 @@ def _or_leave_one_out(customers: pd.Series | None) -> str:
 
 
 def leave_one_out(dataset: Dataset) -> Split:
-    """Protocol R1: last event test, last but one validation, for customers with three or more."""
+    """Protocol R1: last event test, last but one validation, for customers with three or more.
+
+    An event by which a product was given up is not foretold, and counts for neither.
+    """
     events = dataset.events.sort_values([CUSTOMER, TIME, ORDER], kind="stable")
-    from_end = events.groupby(CUSTOMER, sort=False).cumcount(ascending=False).to_numpy()
-    count = events.groupby(CUSTOMER, sort=False)[PRODUCT].transform("size").to_numpy()
-    long_enough = count >= 3
+    taken = (events[KIND] != DROPPED).astype(int)
+    # Events to foretell from each on, itself among them, of the same customer.
+    still = taken[::-1].groupby(events[CUSTOMER][::-1], sort=False).cumsum()[::-1].to_numpy()
+    after = still - taken.to_numpy()
+    long_enough = taken.groupby(events[CUSTOMER], sort=False).transform("sum").to_numpy() >= 3
     if not long_enough.any():
         raise DataError(
             f"No customer of {dataset.info.name} has three events, which leaving one out (R1) "
             "needs; give longer histories, or split by time (R2), which needs ten events and "
             "products taken on two dates after the first."
         )
-    last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
-    train = events[~(last | before)]
+    last, before = (long_enough & (still == n) & (after == n - 1) for n in (1, 2))
+    train = events[~long_enough | (after >= 2)]
     catalogue, people = Catalogue(dataset.products), then(dataset, None)
     until = pd.Timestamp(train[TIME].max())
     folds = []
-    for held_out, known in ((before, train), (last, events[~last])):
+    for held_out, known in ((before, train), (last, events[~long_enough | (after >= 1)])):
         target = events[held_out]
         customers = cohort(
             target[CUSTOMER].to_numpy(),

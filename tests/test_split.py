@@ -6,9 +6,22 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from finrec.schema import AMOUNT, CUSTOMER, TIME, DataError, Dataset
+from finrec.schema import (
+    AMOUNT,
+    CUSTOMER,
+    DESCRIPTION,
+    KIND,
+    NAME,
+    ORDER,
+    PRODUCT,
+    TIME,
+    DataError,
+    Dataset,
+    DatasetInfo,
+)
 from finrec.split import split
 
 
@@ -36,3 +49,31 @@ def test_an_amount_beyond_float32_is_unknown(small_dataset: Dataset) -> None:
         )
     found = parts.test.cases.customers.amounts
     assert not np.isinf(found).any() and np.isnan(found).any() and (found == 12.5).any()
+
+
+def test_leaving_one_out_foretells_no_event_by_which_something_was_given_up() -> None:
+    kinds = ["acquired", "acquired", "dropped", "acquired", "dropped", "acquired", "dropped"]
+    days = pd.date_range("2024-01-01", periods=len(kinds))
+    few = ["acquired", "dropped", "acquired", "dropped", "dropped", "dropped", "dropped"]
+    events = pd.DataFrame(
+        {
+            CUSTOMER: ["A"] * 7 + ["B"] * 7,
+            PRODUCT: list("abacbde") * 2,
+            TIME: [*days, *days],
+            KIND: kinds + few,
+            AMOUNT: np.nan,
+            ORDER: list(range(7)) * 2,
+        }
+    )
+    products = pd.DataFrame({PRODUCT: list("abcde"), NAME: list("abcde"), DESCRIPTION: ""})
+    people = pd.DataFrame({CUSTOMER: ["A", "B"]})
+    bank = Dataset(DatasetInfo("bank", "A bank", protocol="R1"), people, products, events)
+    parts = split(bank)
+    names = np.array(list("abcde"))
+    for fold, target, known in ((parts.valid, "c", "aba"), (parts.test, "d", "abacb")):
+        asked = fold.cases.customers
+        assert list(asked.ids) == ["A"] and names[fold.cases.relevant].tolist() == [target]
+        assert names[asked.products].tolist() == list(known)
+    learned = parts.test.train
+    assert learned[learned[CUSTOMER] == "A"][PRODUCT].tolist() == list("aba")
+    assert len(learned[learned[CUSTOMER] == "B"]) == 7, "too few were taken to leave any out"
