@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from finrec.baselines.popularity import Popularity
-from finrec.schema import CUSTOMER
-from finrec.scorer import Cohort, cohort
+from finrec.schema import CUSTOMER, DROPPED
+from finrec.scorer import KINDS, Cohort, cohort
 from finrec.split import Fold, Split
 
 
@@ -30,11 +30,11 @@ class Markov:
         self.prior = np.zeros(0)
 
     def fit(self, fold: Fold, split: Split, rng: np.random.Generator | None = None) -> Markov:
-        """Count transitions between consecutive events of a customer."""
+        """Count transitions from an event of a customer to the next, if that took something."""
         part = fold.train
         known = cohort(part[CUSTOMER].unique(), part, split.customers, split.catalogue, fold.until)
         rows, n = known.rows(), len(split.catalogue)
-        same = rows[1:] == rows[:-1]
+        same = (rows[1:] == rows[:-1]) & (known.kinds[1:] != KINDS.index(DROPPED))
         pairs = (known.products[:-1][same], known.products[1:][same])
         self.transitions = sparse.coo_matrix((np.ones(same.sum()), pairs), shape=(n, n)).tocsr()
         popular = Popularity(self.days).fit(fold, split).counts.astype(np.float64) + 1e-6

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.features import sequences
-from finrec.schema import CUSTOMER
-from finrec.scorer import Cohort, cohort
+from finrec.schema import CUSTOMER, DROPPED
+from finrec.scorer import KINDS, Cohort, cohort
 from finrec.split import Fold, Split
 
 LENGTH = 50  # most recent events read
@@ -96,7 +96,10 @@ class NextEvent:
         raise NotImplementedError
 
     def fit(self, fold: Fold, split: Split, rng: np.random.Generator | None = None) -> Self:
-        """Foretell every event of the training histories from those before."""
+        """Foretell every event of the training histories from those before.
+
+        But for events by which something was given up, which are only read.
+        """
         part = fold.train
         known = cohort(part[CUSTOMER].unique(), part, split.customers, split.catalogue, fold.until)
         with torch.random.fork_rng(devices=[]):
@@ -121,10 +124,12 @@ class NextEvent:
         for _ in range(self.epochs):
             for rows in sequences.bucketed(lengths, self.batch, rng):
                 products, counts = padded(known, rows)
-                real = torch.arange(products.shape[1]) < counts[:, None]
-                states = network(products, counts)[:, :-1][real]
+                told = foretold(known, rows)
+                if not told.any():
+                    continue
+                states = network(products, counts)[:, :-1][told]
                 logits = network.logits(states)
-                loss = F.cross_entropy(logits, products[real], label_smoothing=self.smoothing)
+                loss = F.cross_entropy(logits, products[told], label_smoothing=self.smoothing)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -146,9 +151,23 @@ class NextEvent:
 
 def padded(customers: Cohort, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Products of the latest events, int64 [B, T], padded behind, and how many are real [B]."""
+    real, source, counts = _latest(customers, rows)
+    products = np.zeros(real.shape, dtype=np.int64)
+    products[real] = customers.products[source]
+    return torch.from_numpy(products), torch.from_numpy(counts)
+
+
+def foretold(customers: Cohort, rows: np.ndarray) -> Tensor:
+    """Which of the latest events are to be foretold, bool [B, T]: those that gave nothing up."""
+    real, source, _ = _latest(customers, rows)
+    told = real.copy()
+    told[real] = customers.kinds[source] != KINDS.index(DROPPED)
+    return torch.from_numpy(told)
+
+
+def _latest(customers: Cohort, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where events are real, bool [B, T]; the event of each, int64 [R]; how many [B]."""
     counts = np.minimum(customers.lengths[rows], LENGTH)
     real = np.arange(int(counts.max(initial=0))) < counts[:, None]
     source = (customers.offsets[rows + 1] - counts)[:, None] + np.arange(real.shape[1])
-    products = np.zeros(real.shape, dtype=np.int64)
-    products[real] = customers.products[source[real]]
-    return torch.from_numpy(products), torch.from_numpy(counts)
+    return real, source[real], counts

@@ -8,21 +8,26 @@ from __future__ import annotations
 import numpy as np
 
 from finrec.config import TrainSettings
-from finrec.scorer import SECONDS_PER_DAY, Cohort
+from finrec.schema import DROPPED
+from finrec.scorer import KINDS, SECONDS_PER_DAY, Cohort
 
 
 def event_weights(histories: Cohort, n_products: int, train: TrainSettings) -> np.ndarray | None:
-    """Weight of each event as a target, float32 [E]; None when all count the same."""
+    """Weight of each event as a target, float32 [E]; None when all count the same.
+
+    An event by which something was given up is read, and never a target.
+    """
     if not len(histories.times):
         return None
-    weights = np.ones(len(histories.times))
+    weights = (histories.kinds != KINDS.index(DROPPED)).astype(float)
+    alike = bool(weights.all())
     if train.half_life_days is not None:
         age = (histories.times.max() - histories.times) / SECONDS_PER_DAY
         weights *= 0.5 ** (age / train.half_life_days)
     if train.balance == "weights":
         rare = _rarity(histories, n_products, train.balance_power)[histories.products]
         weights *= rare / rare.mean()
-    elif train.half_life_days is None:
+    elif train.half_life_days is None and alike:
         return None
     return weights.astype(np.float32)
 
