@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from finrec import pipeline, presets
+from finrec import pipeline
 from finrec.config import RunSettings
 from finrec.figures import comparison, curves, formats, tables
 from finrec.pipeline import Snapshot, devices, forms
@@ -86,7 +86,7 @@ def begin(snapshot: Snapshot) -> None:
         st.markdown(f"**A new model of {formats.markdown(tables.title(snapshot.info))}**")
         settings = form(snapshot)
         if settings is not None:
-            if without := presets.without_effect(settings):
+            if without := forms.without_effect(settings):
                 st.caption(f":material/info: {formats.markdown(without)}")
             expected = pipeline.estimate(settings)
             st.markdown(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from finrec import config, presets
 from finrec.config import Frozen, ModelSettings, RunSettings, TrainSettings
+from finrec.presets import without_effect
 from finrec.schema import DataError, DatasetInfo
 from finrec.training import runs as run_store
 
@@ -184,4 +185,4 @@ def _beyond(values: Mapping[str, Any]) -> dict[str, str]:
     return errors
 
 
-__all__ = ["Setting", "check", "form"]
+__all__ = ["Setting", "check", "form", "without_effect"]
