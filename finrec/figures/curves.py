@@ -59,7 +59,7 @@ def progress(log: pd.DataFrame) -> Progress:
         "loss": _latest(log, "loss"),
         "valid": _latest(log, "valid"),
         "best": _latest(log, "best"),
-        "metric": str(_last_text(log, "metric")),
+        "metric": str(last_text(log, "metric")),
     }
     if event == "evaluating":
         return Progress(1.0, "Testing once on what was held out", **told)  # type: ignore[arg-type]
@@ -87,7 +87,8 @@ def _latest(log: pd.DataFrame, column: str) -> float | None:
     return float(known.iloc[-1]) if len(known) else None
 
 
-def _last_text(log: pd.DataFrame, column: str) -> str:
+def last_text(log: pd.DataFrame, column: str) -> str:
+    """What a column said last; empty where it never did."""
     if column not in log.columns:
         return ""
     known = log[column].dropna()
@@ -125,7 +126,7 @@ def loss(log: pd.DataFrame) -> go.Figure:
     rows = curve(log)
     if rows.empty:
         return empty("The curves begin with the first finished pass.")
-    metric = _last_text(log, "metric") or "validation"
+    metric = last_text(log, "metric") or "validation"
     figure = make_subplots(
         cols=2,
         subplot_titles=("Loss", f"Validation {formats.measure(metric)}"),
@@ -191,7 +192,7 @@ def describe_loss(log: pd.DataFrame) -> str:
     judged = chosen.dropna(subset=["valid"])
     if len(judged):
         best, kept = largest(judged, "valid"), _kept(log, judged)
-        metric = formats.measure(_last_text(log, "metric") or "value")
+        metric = formats.measure(last_text(log, "metric") or "value")
         text += (
             f"; the best validation {metric} is {formats.metric(float(best['valid']))}, "
             f"after pass {int(best['epoch'])}"

@@ -69,6 +69,17 @@ def test_curves_of_both_share_axes() -> None:
     assert "No curves" in versus.learning({"A": pd.DataFrame()})[1]
 
 
+def test_validation_names_its_measure_where_it_is_the_same() -> None:
+    one, two = log(0.1).assign(metric="ndcg@3"), log(0.2).assign(metric="map@7")
+
+    def titles(*logs: pd.DataFrame) -> list[str]:
+        figure = versus.learning(dict(zip("AB", logs, strict=True)))[0]
+        return [a.text for a in figure.layout.annotations]
+
+    assert titles(one, one)[1] == "Validation NDCG@3"
+    assert titles(one, two)[1] == "Validation"
+
+
 def test_calibration_of_both() -> None:
     def block(found: float) -> dict[str, Any]:
         bins = {"told": [0.1, 0.4], "found": [0.1, found], "weight": [10, 5]}
