@@ -149,6 +149,12 @@ def dates(
     # that each has a date of its own however few dates there are.
     days = times.dt.normalize()
     ours = days[taken]
+    if len(days) and ours.empty:
+        raise DataError(
+            f"Nothing is taken in {info.name}: each of its {len(days):,} events is of something "
+            "given up or only seen as held. Give more months, or say which column tells what was "
+            "done."
+        )
     distinct = np.unique(ours[ours > days.min()].to_numpy())  # something is known before each
     if len(days) < 10 or len(distinct) < 2:
         raise DataError(

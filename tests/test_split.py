@@ -38,6 +38,15 @@ def test_too_few_dates_name_the_other_protocol_only_where_it_helps(small_dataset
         split(replace(undated, events=each_once), "R1")
 
 
+def test_where_nothing_is_taken_that_is_said(small_dataset: Dataset) -> None:
+    given_up = small_dataset.events.assign(**{KIND: "dropped"})
+    info = replace(small_dataset.info, split=())
+    with pytest.raises(DataError, match="Nothing is taken in small"):
+        split(replace(small_dataset, info=info, events=given_up), "R2")
+    with pytest.raises(DataError, match="has three events"):
+        split(replace(small_dataset, info=info, events=given_up), "R1")
+
+
 def test_an_amount_beyond_float32_is_unknown(small_dataset: Dataset) -> None:
     amounts = small_dataset.events[AMOUNT].astype("float64").copy()
     amounts.iloc[::3] = 1e300
