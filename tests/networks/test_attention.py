@@ -13,6 +13,7 @@ from finrec.networks.attention import (
     MultiHeadAttention,
     sinusoid,
 )
+from finrec.networks.fusion import GatedFusion
 
 
 @pytest.mark.parametrize("width", [8, 7])
@@ -100,3 +101,16 @@ def test_decoder_layer_explains_what_it_computes_and_sees_no_future(pre_norm):
     later = memory.clone()
     later[:, 4:] += 10
     torch.testing.assert_close(layer(x, later)[:, :4], out[:, :4])
+
+
+def test_a_gate_opens_by_what_it_is_learned_from_and_begins_mostly_closed():
+    torch.manual_seed(0)
+    fusion = GatedFusion(4, ["profile"])
+    sequence, profile = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    begun = fusion.gates(sequence, {"profile": profile})["profile"]
+    torch.testing.assert_close(begun, torch.full((2, 3, 1), 1 / (1 + math.e)))
+    layer = fusion.gate["profile"]
+    nn.init.normal_(layer.weight)
+    gate = torch.sigmoid(torch.cat([sequence, profile], -1) @ layer.weight.T - 1)
+    out = fusion(sequence, {"profile": profile})
+    torch.testing.assert_close(out, sequence + gate * profile)
