@@ -170,10 +170,16 @@ def _or_leave_one_out(customers: pd.Series | None) -> str:
 
 
 def leave_one_out(dataset: Dataset) -> Split:
-    """Protocol R1: last event test, last but one validation, for customers with three or more."""
+    """Protocol R1: last event test, last but one validation, for customers with three or more.
+
+    What was dropped can't be foretold as taken, so it is not counted; what comes after a held-out
+    event is not known with it.
+    """
     events = dataset.events.sort_values([CUSTOMER, TIME, ORDER], kind="stable")
-    from_end = events.groupby(CUSTOMER, sort=False).cumcount(ascending=False).to_numpy()
-    count = events.groupby(CUSTOMER, sort=False)[PRODUCT].transform("size").to_numpy()
+    taken = events[KIND] != DROPPED
+    each = taken.groupby(events[CUSTOMER], sort=False)
+    count = each.transform("sum").to_numpy()
+    later = count - each.cumsum().to_numpy()  # taken after this event
     long_enough = count >= 3
     if not long_enough.any():
         raise DataError(
@@ -181,12 +187,13 @@ def leave_one_out(dataset: Dataset) -> Split:
             "needs; give longer histories, or split by time (R2), which needs ten events and "
             "products taken on two dates after the first."
         )
-    last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
-    train = events[~(last | before)]
+    held = long_enough & taken.to_numpy()
+    last, before = held & (later == 0), held & (later == 1)
+    train = events[~long_enough | (later > 1)]
     catalogue, people = Catalogue(dataset.products), then(dataset, None)
     until = pd.Timestamp(train[TIME].max())
     folds = []
-    for held_out, known in ((before, train), (last, events[~last])):
+    for held_out, known in ((before, train), (last, events[~long_enough | (later > 0)])):
         target = events[held_out]
         customers = cohort(
             target[CUSTOMER].to_numpy(),

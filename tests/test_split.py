@@ -6,9 +6,11 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from finrec.schema import AMOUNT, CUSTOMER, TIME, DataError, Dataset
+from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, DROPPED, KIND, TIME, DataError, Dataset
+from finrec.scorer import KINDS
 from finrec.split import split
 
 
@@ -36,3 +38,20 @@ def test_an_amount_beyond_float32_is_unknown(small_dataset: Dataset) -> None:
         )
     found = parts.test.cases.customers.amounts
     assert not np.isinf(found).any() and np.isnan(found).any() and (found == 12.5).any()
+
+
+def test_leave_one_out_asks_for_nothing_that_was_dropped(small_dataset: Dataset) -> None:
+    one = small_dataset.events.drop_duplicates(CUSTOMER).head(1)
+    a, b = small_dataset.products["product_id"].tolist()[:2]
+    told = [(a, ACQUIRED), (b, ACQUIRED), (a, DROPPED), (a, ACQUIRED), (b, DROPPED), (b, ACQUIRED),
+            (b, DROPPED)]  # fmt: skip
+    events = pd.concat([one] * len(told), ignore_index=True).assign(
+        product_id=[p for p, _ in told], kind=[k for _, k in told], order=range(len(told))
+    )
+    parts = split(replace(small_dataset, events=events), "R1")
+    for fold, known, taken in ((parts.valid, 3, a), (parts.test, 5, b)):
+        people = fold.cases.customers
+        found = zip(parts.catalogue.ids[people.products], people.kinds, strict=True)
+        assert [(p, KINDS[k]) for p, k in found] == told[:known]
+        assert parts.catalogue.ids[fold.cases.relevant].tolist() == [taken]
+        assert fold.train[KIND].tolist() == [k for _, k in told[:3]]

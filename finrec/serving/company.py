@@ -7,17 +7,18 @@ customers that takes half a minute, this a second.
 from __future__ import annotations
 
 from finrec.features.company import Company
-from finrec.schema import FOLD, DataError
+from finrec.schema import DROPPED, FOLD, DataError
 from finrec.scorer import Catalogue
 from finrec.serving import cases
 from finrec.snapshots import Snapshot
 
-# All events but those held out, as in finrec.split: the last two of who has three or more; those
-# from the test date on; those of the source's own test fold.
+# All events but those held out, as in finrec.split: from the last but one taken on, of who took
+# three or more; those from the test date on; those of the source's own test fold.
 LEAVE_ONE_OUT = (
     "SELECT customer_id, product_id FROM events QUALIFY "
-    "count(*) OVER (PARTITION BY customer_id) < 3 OR "
-    'row_number() OVER (PARTITION BY customer_id ORDER BY time DESC, "order" DESC) > 2'
+    "count(*) FILTER (WHERE kind <> ?) OVER (PARTITION BY customer_id) < 3 OR "
+    "count(*) FILTER (WHERE kind <> ?) OVER (PARTITION BY customer_id "
+    'ORDER BY time, "order" ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) > 1'
 )
 BY_TIME = "SELECT customer_id, product_id FROM events WHERE time < ?"
 DECLARED = "SELECT customer_id, product_id FROM events WHERE fold IN ('train', 'valid')"
@@ -32,7 +33,7 @@ def company(snapshot: Snapshot, protocol: str | None, catalogue: Catalogue) -> C
     chosen = protocol or snapshot.info.protocol
     given: list[object] = []
     if chosen == "R1":
-        sql = LEAVE_ONE_OUT
+        sql, given = LEAVE_ONE_OUT, [DROPPED, DROPPED]
     elif chosen != "R2":
         raise DataError(f"Protocol {chosen!r} is unknown; choose R1 or R2.")
     elif FOLD in snapshot.query("SELECT * FROM events LIMIT 0").columns:
