@@ -13,7 +13,7 @@ from finrec.explain.single import one_offer
 from finrec.features import nodes, profile, regime, sequences
 from finrec.networks.context import LinkedCustomers, MarketRegime
 from finrec.networks.matching import MatchingNetwork
-from finrec.networks.relations import drawn
+from finrec.networks.relations import ProductGraph, drawn
 from finrec.presets import settings
 from finrec.schema import SOURCE, TARGET, TIME, DataError
 from finrec.scorer import KINDS, MOST_LINKED
@@ -225,6 +225,17 @@ def test_drawn_neighbours_are_few_and_the_heavier_the_likelier():
     assert often[3] > 1.5 * often[:3].max()
     assert often[4] == 400
     assert drawn(indptr, weights, 9).tolist() == list(range(8))
+
+
+def test_attention_learns_without_three_edges_in_ten_and_answers_with_all():
+    torch.manual_seed(0)
+    near = torch.ones(30, 30).fill_diagonal_(0).to_sparse_csr()
+    graph = ProductGraph("gat", 1, 4, near.crow_indices(), near.col_indices(), near.values())
+    read = []
+    graph.convolutions[0].register_forward_pre_hook(lambda _, given: read.append(given[1].shape[1]))
+    graph.train()(torch.randn(30, 4))
+    graph.eval()(torch.randn(30, 4))
+    assert read[0] == pytest.approx(0.7 * 870, rel=0.1) and read[1] == 870
 
 
 def test_linked_customers_count_by_what_they_took_on_days_before(whole):
