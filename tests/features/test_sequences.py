@@ -54,3 +54,20 @@ def test_eq_1_and_a_gap_never_met_is_asked_about_as_the_nearest():
     asked = network._queries(expected, batch) - expected - network.next
     gaps = torch.tensor([*batch.gaps[0].tolist(), bucket - 1])
     torch.testing.assert_close(asked[0], network.gap(gaps))
+
+
+def test_the_latest_events_are_read_each_as_it_was():
+    told = histories([0, 1, 2, 3, 4], [4, 1], np.array([0, 31, 62, 64, 5]) * DAY)
+    batch = sequences.batch(sequences.encode(told, Profile()), np.array([1, 0]), 2)
+    assert batch.products.tolist() == [[4, 0], [2, 3]] and batch.lengths.tolist() == [1, 2]
+    assert batch.days.tolist() == [[5, 0], [62, 64]] and batch.months.tolist() == [[0, 0], [2, 2]]
+    gaps = sequences.gap_bucket(np.array([31, 2])).tolist()
+    assert batch.gaps.tolist() == [[sequences.N_GAPS - 1, 0], gaps]
+
+
+def test_events_of_one_moment_are_together_for_one_customer_alone():
+    told = histories([0, 1, 2, 3, 4], [2, 3], np.array([5, 7, 7, 7, 9]) * DAY)
+    encoded = sequences.encode(told, Profile())
+    assert encoded.together.tolist() == [0, 0, 0, 1, 0]
+    batch = sequences.batch(encoded, np.array([1]), 20, baskets=True)
+    assert batch.asked.tolist() == [[0, 0, 2]]

@@ -77,9 +77,19 @@ def test_a_small_group_has_no_products(small_dataset, monkeypatch):
     cut = split(small_dataset)
     chosen = settings(small_dataset.info, "small@0", "quick", parts="+gnn")
     given, histories = assemble.inputs(cut, "valid", chosen)
-    monkeypatch.setattr(nodes, "FEWEST", len(histories) + 1)
-    found = nodes.build(histories, given.customers, len(cut.catalogue))
-    assert found is not None and found.matrix(len(cut.catalogue)).nnz == 0
+    largest = int(histories.profile[given.customers.categories[0].name].value_counts().max())
+    one = replace(given.customers, numbers=(), categories=given.customers.categories[:1])
+    for fewest, there in ((largest, True), (largest + 1, False)):
+        monkeypatch.setattr(nodes, "FEWEST", fewest)
+        found = nodes.build(histories, one, len(cut.catalogue))
+        assert found is not None and (found.matrix(len(cut.catalogue)).nnz > 0) == there
+
+
+def test_quarters_of_a_number_and_what_is_unknown_are_nodes_of_their_own():
+    numbers = torch.tensor([[-2.0, 0], [-1, 0], [0.5, 0], [3, 0], [0, 1]])
+    codes, starts = torch.tensor([[0], [2], [1], [1], [0]]), torch.tensor([0, 3])
+    own = nodes.of_customers(numbers, codes, starts, torch.tensor([[-1.5, 0.0, 1.0]]))
+    assert own.tolist() == [[0, 3], [2, 4], [1, 5], [1, 6], [0, 3 + nodes.OF_NUMBER - 1]]
 
 
 def test_no_attributes_no_nodes(small_dataset):
