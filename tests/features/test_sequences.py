@@ -61,6 +61,7 @@ def test_the_latest_events_are_read_each_as_it_was():
     batch = sequences.batch(sequences.encode(told, Profile()), np.array([1, 0]), 2)
     assert batch.products.tolist() == [[4, 0], [2, 3]] and batch.lengths.tolist() == [1, 2]
     assert batch.days.tolist() == [[5, 0], [62, 64]] and batch.months.tolist() == [[0, 0], [2, 2]]
+    assert sequences.month(np.array([-1, 364, 365, 19_723 + 365]) * DAY).tolist() == [11, 11, 0, 11]
     gaps = sequences.gap_bucket(np.array([31, 2])).tolist()
     assert batch.gaps.tolist() == [[sequences.N_GAPS - 1, 0], gaps]
 
