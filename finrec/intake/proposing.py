@@ -62,9 +62,8 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
         date, taken = _date(looks), []
     ends = None if product or held or taken else ends_of(looks, date, cells)
     if ends:
-        customer, kind = ends[0], "links"
-    else:
-        kind = _kind(looks, customer, product, date, held or taken)
+        customer = ends[0]
+    kind: TableKind = "links" if ends else _kind(looks, customer, product, date, held or taken)
     columns = [
         Column(look.name, "target", confidence=0.6, why="the other end of the link")
         if ends and look is ends[1]
