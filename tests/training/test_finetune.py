@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from finrec.features import text
+from finrec.networks.language import TextEncoder
 from finrec.schema import CheckpointError, DataError
-from finrec.training import corpus, finetune
+from finrec.training import corpus, encoders, finetune
 from finrec.training.finetune import FinetuneSettings
 from finrec.training.pretrain import pretrain
 from finrec.training.word_prediction import PretrainSettings
@@ -71,6 +73,26 @@ def test_result_is_an_encoder(
     run(tmp_path / "out", encoder, write_table(tmp_path / "train.parquet", 150, 0))
     cards = text.encode(["card now", "card please", "fund now"], tmp_path / "out")
     assert cards[0] @ cards[1] > cards[0] @ cards[2]
+
+
+def test_an_encoder_of_shorter_texts_reads_their_beginning(tmp_path: Path, encoder: Path) -> None:
+    whole, words = encoders.load(encoder)
+    short = TextEncoder(replace(whole.shape, positions=6))
+    state = whole.state_dict()
+    short.load_state_dict(state | {"places.weight": state["places.weight"][:6]})
+    encoders.save(short, words, tmp_path / "short")
+    table = write_table(tmp_path / "t.parquet", 80, 0)
+    once = SETTINGS.model_copy(update={"epochs": 1})
+    found = run(tmp_path / "out", tmp_path / "short", table, settings=once)
+    assert found["metrics"]["fine-tuned"]["test"]["texts"] > 0
+    probability, names = finetune.classify(tmp_path / "out", ["please now today kindly again loan"])
+    assert probability.shape == (1, len(names))
+    network, ids, present = encoders.tower(
+        ["please now today kindly again loan"], 1, tmp_path / "out"
+    )
+    assert ids.shape == (1, 6) and torch.isfinite(network(ids, present)).all()
+    adapt = PretrainSettings(epochs=1, head_epochs=1, held_out=0.2)
+    pretrain("adapt", tmp_path / "adapted", [table], tmp_path / "short", settings=adapt)
 
 
 def test_interrupted_fine_tuning_ends_with_the_same_weights(tmp_path: Path, encoder: Path) -> None:
