@@ -9,9 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finrec.schema import ACQUIRED, AMOUNT, CUSTOMER, DROPPED, KIND, TIME, DataError, Dataset
+from finrec.schema import (
+    ACQUIRED,
+    AMOUNT,
+    CUSTOMER,
+    DROPPED,
+    KIND,
+    PROFILES,
+    TIME,
+    DataError,
+    Dataset,
+)
 from finrec.scorer import KINDS
-from finrec.split import split
+from finrec.split import next_moment, split
 
 
 def test_too_few_dates_name_the_other_protocol_only_where_it_helps(small_dataset: Dataset) -> None:
@@ -49,9 +59,28 @@ def test_leave_one_out_asks_for_nothing_that_was_dropped(small_dataset: Dataset)
         product_id=[p for p, _ in told], kind=[k for _, k in told], order=range(len(told))
     )
     parts = split(replace(small_dataset, events=events), "R1")
-    for fold, known, taken in ((parts.valid, 3, a), (parts.test, 5, b)):
+    for fold, known, held, taken in ((parts.valid, 3, b, a), (parts.test, 5, a, b)):
         people = fold.cases.customers
         found = zip(parts.catalogue.ids[people.products], people.kinds, strict=True)
         assert [(p, KINDS[k]) for p, k in found] == told[:known]
         assert parts.catalogue.ids[fold.cases.relevant].tolist() == [taken]
+        assert parts.catalogue.ids[people.held(len(parts.catalogue))[0]].tolist() == [held]
         assert fold.train[KIND].tolist() == [k for _, k in told[:3]]
+
+
+def test_attributes_are_those_told_before_validation_begins(small_dataset: Dataset) -> None:
+    told = [
+        small_dataset.customers[[CUSTOMER]].assign(**{TIME: pd.Timestamp(day), "income": value})
+        for day, value in (("2024-06-30", 1.0), ("2024-07-01", 2.0), ("2024-11-01", 3.0))
+    ]
+    dataset = replace(small_dataset, extra={PROFILES: pd.concat(told, ignore_index=True)})
+    parts = split(dataset)
+    for people in (parts.customers, parts.test.cases.customers.profile):
+        assert set(people["income"]) == {1.0}
+
+
+def test_the_moment_asked_about_is_as_long_after_the_last_as_is_usual() -> None:
+    days = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-29", "2024-03-01"]))
+    assert next_moment(days, pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-29")
+    assert next_moment(days, pd.Timestamp("2024-04-02")) == pd.Timestamp("2024-04-02")
+    assert next_moment(days[:3], pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-28")
