@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from finrec import presets
 from finrec.split import split
@@ -70,3 +71,25 @@ def test_with_a_fixed_number_of_epochs_the_rate_falls_to_its_end_within_them(sma
     assert last_rate(None, 2) < 0.06 * settings.train.rate
     falling = iter([2.0, 1.0, 0.0, 0.0, 0.0, 0.0])  # the best is the first, of at most nine
     assert last_rate(lambda scorer: next(falling), None) > 0.3 * settings.train.rate
+
+
+def test_a_seed_decides_the_first_weights_and_each_epoch_has_batches_of_its_own(
+    small_dataset, monkeypatch
+) -> None:
+    drawn: list[list[int]] = []
+    monkeypatch.setattr(fit._Loop, "_step", lambda self, rows: drawn[-1].extend(rows) or 0.0)
+    begun = []
+    for seed in (0, 0, 1):
+        settings = presets.settings(
+            small_dataset.info, "x@0", "quick", "baseline", seed, model={"width": 16}
+        )
+        given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+        loop = fit._Loop(given, histories, settings, Choice(True), None, print, lambda: False)
+        begun.append(loop.net.embedding.detach().clone())
+        for epoch in (0, 1):
+            drawn.append([])
+            loop.state.update(epoch=epoch, step=0)
+            loop._epoch(2)
+    assert torch.equal(begun[0], begun[1]) and not torch.equal(begun[0], begun[2])
+    assert drawn[:2] == drawn[2:4]
+    assert drawn[0] != drawn[1] and drawn[0] != drawn[4] and sorted(drawn[0]) == sorted(drawn[1])
