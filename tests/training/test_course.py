@@ -93,3 +93,22 @@ def test_a_seed_decides_the_first_weights_and_each_epoch_has_batches_of_its_own(
     assert torch.equal(begun[0], begun[1]) and not torch.equal(begun[0], begun[2])
     assert drawn[:2] == drawn[2:4]
     assert drawn[0] != drawn[1] and drawn[0] != drawn[4] and sorted(drawn[0]) == sorted(drawn[1])
+
+
+def test_the_pass_that_validates_best_is_what_is_kept_and_told(small_dataset) -> None:
+    settings = presets.settings(
+        small_dataset.info, "x@0", "quick", "baseline",
+        model={"width": 16}, train={"epochs": 4, "timing": 0.0},
+    )  # fmt: skip
+    given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+    values, seen = [1.0, 5.0, 1.0, 0.0], []
+
+    def validate(scorer) -> float:
+        seen.append({k: v.clone() for k, v in scorer.network.state_dict().items()})
+        return values[len(seen) - 1]
+
+    done = fit.fit(given, histories, settings, validate)
+    assert (done.epochs, done.valid, len(done.curve)) == (2, 5.0, 4)
+    assert done.seconds == done.curve[1]["seconds"]
+    for name, value in done.scorer.network.state_dict().items():
+        assert torch.equal(value, seen[1][name]), name
