@@ -112,3 +112,28 @@ def test_the_pass_that_validates_best_is_what_is_kept_and_told(small_dataset) ->
     assert done.seconds == done.curve[1]["seconds"]
     for name, value in done.scorer.network.state_dict().items():
         assert torch.equal(value, seen[1][name]), name
+
+
+def test_rates_rise_and_fall_as_told_gradients_are_clipped_and_the_second_task_is_settled_last(
+    small_dataset, monkeypatch
+) -> None:
+    settings = presets.settings(
+        small_dataset.info, "x@0", "quick", "baseline",
+        model={"width": 16}, train={"epochs": 2, "warmup": 0.5, "rate": 0.01},
+    )  # fmt: skip
+    given, histories = assemble.inputs(split(small_dataset), "valid", settings)
+    settled = []
+    monkeypatch.setattr(fit.Objective, "settle", lambda self: settled.append(self))
+    fit.fit(given, histories, settings, None, epochs=1)
+    assert len(settled) == 1
+    loop = fit._Loop(given, histories, settings, Choice(True), None, print, lambda: False)
+    total = 2 * loop.steps_per_epoch
+    for step, share in ((0, 2 / total), (total // 2, 0.525)):
+        loop.state.update(epoch=0, step=step)
+        assert loop._rate() == pytest.approx(0.01 * share)
+    steep = loop.objective
+    loop.objective = lambda rows: 1e6 * steep(rows)
+    loop._step(torch.arange(8).numpy())
+    grads = [p.grad for p in loop.net.parameters() if p.grad is not None]
+    norm = torch.stack([g.norm() for g in grads]).norm()
+    assert norm == pytest.approx(fit.GRADIENT_NORM, rel=1e-3)

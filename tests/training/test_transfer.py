@@ -67,6 +67,20 @@ def test_filling_in_never_reads_padding(small_dataset):
     torch.testing.assert_close(*found)
 
 
+def test_no_padding_is_filled_in(small_dataset, monkeypatch):
+    monkeypatch.setattr(transfer, "HIDDEN", 1.0)
+    settings, given, histories = made(small_dataset)
+    net = assemble.network(given, settings).eval()
+    encoded = sequences.encode(histories, given.customers)
+    rows = np.argsort(histories.lengths)[[0, -1]]
+    mask = torch.randn(16)
+    each = [
+        float(transfer._fill_in(net, sequences.batch(encoded, part, 50), mask).detach())
+        for part in (rows[:1], rows[1:], rows)
+    ]
+    assert each[2] == pytest.approx(np.average(each[:2], weights=histories.lengths[rows]), rel=1e-4)
+
+
 def test_loss_of_hidden_events_falls_and_is_repeatable(small_dataset):
     settings, given, histories = made(small_dataset, rate=5e-3)
     encoded = sequences.encode(histories, given.customers)
