@@ -20,7 +20,7 @@ from finrec.schema import (
     DataError,
     Dataset,
 )
-from finrec.scorer import KINDS
+from finrec.scorer import KINDS, MOST_LINKED, Catalogue, cohort, seconds
 from finrec.split import next_moment, split
 
 
@@ -84,3 +84,17 @@ def test_the_moment_asked_about_is_as_long_after_the_last_as_is_usual() -> None:
     assert next_moment(days, pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-29")
     assert next_moment(days, pd.Timestamp("2024-04-02")) == pd.Timestamp("2024-04-02")
     assert next_moment(days[:3], pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-28")
+
+
+def test_of_linked_customers_the_latest_that_they_took_is_known(small_dataset: Dataset) -> None:
+    one = small_dataset.events.head(1)
+    times = pd.date_range("2024-01-01", periods=MOST_LINKED + 4, freq="D")
+    events = pd.concat([one] * len(times), ignore_index=True).assign(
+        **{CUSTOMER: "021", TIME: times}
+    )
+    events.loc[len(times) - 1, KIND] = DROPPED
+    people, catalogue = small_dataset.customers, Catalogue(small_dataset.products)
+    links = small_dataset.links.head(1).assign(source="002", target="021")
+    found = cohort(["002"], events, people, catalogue, times[-1], links).linked
+    assert found is not None and found.offsets.tolist() == [0, MOST_LINKED]
+    assert found.times.tolist() == seconds(pd.Series(times[3:-1])).tolist()
