@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from finrec.features import text
-from finrec.networks.language import TextEncoder
+from finrec.networks.language import TextClassifier, TextEncoder
 from finrec.schema import CheckpointError, DataError
 from finrec.training import corpus, encoders, finetune
 from finrec.training.finetune import FinetuneSettings
@@ -153,3 +153,13 @@ def test_a_mistake_leaves_no_unfinished_job_behind(tmp_path: Path, encoder: Path
     with pytest.raises(DataError, match="lacks the column"):
         run(tmp_path / "out", encoder, renamed, train)
     assert not (tmp_path / "jobs").exists()
+
+
+def test_a_classifier_of_small_features_is_as_sure_as_it_learned_to_be(encoder: Path) -> None:
+    torch.manual_seed(0)
+    model = TextClassifier(encoders.load(encoder)[0], 2)
+    x = 0.01 * torch.randn(300, model.output.in_features)
+    told = corpus.Labelled([""] * 300, (x[:, 0] > 0).long().numpy(), ("no", "yes"), 0)
+    finetune._fit_classifier(model, x, x, told, told, FinetuneSettings(smoothing=0.0))
+    loss = torch.nn.functional.cross_entropy(model.output(x), torch.from_numpy(told.labels))
+    assert loss < 0.3
