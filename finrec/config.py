@@ -184,7 +184,9 @@ class TrainSettings(Frozen):
         "an epoch where data are split by time",
     )
     hide_own_edges: bool = Field(
-        False, description="hide a batch's own edges from the graph while learning from it"
+        False,
+        description="hide a batch's own edges from the graph while learning from it (not GAT, "
+        "which leaves out edges at random)",
     )
     minutes: float = Field(20.0, gt=0, description="no new epoch is begun after this time")
     seed: int = Field(0, ge=0, description="of weights, batches and dropout")

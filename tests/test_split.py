@@ -13,16 +13,19 @@ from finrec.schema import (
     AMOUNT,
     CUSTOMER,
     DESCRIPTION,
+    DROPPED,
     KIND,
     NAME,
     ORDER,
     PRODUCT,
+    PROFILES,
     TIME,
     DataError,
     Dataset,
     DatasetInfo,
 )
-from finrec.split import split
+from finrec.scorer import MOST_LINKED, Catalogue, cohort, seconds
+from finrec.split import next_moment, split
 
 
 def test_too_few_dates_name_the_other_protocol_only_where_it_helps(small_dataset: Dataset) -> None:
@@ -86,3 +89,35 @@ def test_leaving_one_out_foretells_no_event_by_which_something_was_given_up() ->
     learned = parts.test.train
     assert learned[learned[CUSTOMER] == "A"][PRODUCT].tolist() == list("aba")
     assert len(learned[learned[CUSTOMER] == "B"]) == 7, "too few were taken to leave any out"
+
+
+def test_attributes_are_those_told_before_validation_begins(small_dataset: Dataset) -> None:
+    told = [
+        small_dataset.customers[[CUSTOMER]].assign(**{TIME: pd.Timestamp(day), "income": value})
+        for day, value in (("2024-06-30", 1.0), ("2024-07-01", 2.0), ("2024-11-01", 3.0))
+    ]
+    dataset = replace(small_dataset, extra={PROFILES: pd.concat(told, ignore_index=True)})
+    parts = split(dataset)
+    for people in (parts.customers, parts.test.cases.customers.profile):
+        assert set(people["income"]) == {1.0}
+
+
+def test_the_moment_asked_about_is_as_long_after_the_last_as_is_usual() -> None:
+    days = pd.Series(pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-29", "2024-03-01"]))
+    assert next_moment(days, pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-29")
+    assert next_moment(days, pd.Timestamp("2024-04-02")) == pd.Timestamp("2024-04-02")
+    assert next_moment(days[:3], pd.Timestamp("2024-03-02")) == pd.Timestamp("2024-03-28")
+
+
+def test_of_linked_customers_the_latest_that_they_took_is_known(small_dataset: Dataset) -> None:
+    one = small_dataset.events.head(1)
+    times = pd.date_range("2024-01-01", periods=MOST_LINKED + 4, freq="D")
+    events = pd.concat([one] * len(times), ignore_index=True).assign(
+        **{CUSTOMER: "021", TIME: times}
+    )
+    events.loc[len(times) - 1, KIND] = DROPPED
+    people, catalogue = small_dataset.customers, Catalogue(small_dataset.products)
+    links = small_dataset.links.head(1).assign(source="002", target="021")
+    found = cohort(["002"], events, people, catalogue, times[-1], links).linked
+    assert found is not None and found.offsets.tolist() == [0, MOST_LINKED]
+    assert found.times.tolist() == seconds(pd.Series(times[3:-1])).tolist()

@@ -22,7 +22,7 @@ NEARER = 0.85  # weight of a path falls by this with each event between its ends
 BACKWARD = 0.5  # weight of a path against the order of time
 FROM, TO = 0.3, 0.5  # exponents of the degrees that paths are divided by
 WINDOW = 3  # events apart that still count as "followed"
-MOST_EVENTS = 100  # of one customer that "shared" joins with each other, the latest
+MOST_EVENTS = 100  # events apart that "shared" joins at most
 
 
 @dataclass(frozen=True)

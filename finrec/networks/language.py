@@ -79,7 +79,7 @@ class TextEncoder(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
         for layer in self.layers:
-            layer.network[2].p = 0.0  # BERT has no dropout inside the feed-forward network
+            layer.network[2].share = 0.0  # BERT has no dropout inside the feed-forward network
 
     def embed(self, ids: Tensor) -> Tensor:
         """Input of the first layer, [B, S, D]: word + position + segment, normalised."""

@@ -59,8 +59,9 @@ class ProductGraph(nn.Module):
     ``gcn`` is Eq. (10) with its weight matrix and activation; ``gat`` and ``gatv2`` weigh
     neighbours by Eq. (12) and Brody et al. (2022) through PyTorch Geometric.
 
-    Differs from the paper: each layer adds to its input (a residual), because without it products
-    with few neighbours lose their own vector.
+    Differs from the paper: the result is the input plus every layer's output, each with a learned
+    weight (with attention each layer adds to its own input), because without it products with few
+    neighbours lose their own vector; and only with attention is a node among its own neighbours.
 
     Shapes: x [N, D] -> [N, D].
     """

@@ -224,5 +224,5 @@ def tower(
         The network, token ids int64 [N, S] and bool [N, S]; ``network(ids, present)`` is [N, V].
     """
     encoder, words = load(text.model_folder(model_dir))
-    ids, present = table(words, texts, longest)
+    ids, present = table(words, texts, min(longest, encoder.shape.positions))
     return TextTower(encoder, unfrozen), ids, present

@@ -111,7 +111,8 @@ def _teach(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = TextClassifier(encoder, len(known.names), settings.dropout).eval()
-    ids = [_ids(words, part.texts, settings.longest) for part in (known, valid, held)]
+    longest = min(settings.longest, encoder.shape.positions)
+    ids = [_ids(words, part.texts, longest) for part in (known, valid, held)]
     features = [_features(model, rows) for rows in ids[:2]]
     _fit_classifier(model, features[0], features[1], known, valid, settings)
     metrics: dict[str, Any] = {"texts": [len(p.texts) for p in (known, valid, held)]}
@@ -332,6 +333,7 @@ def classify(folder: Path, texts: Sequence[str], longest: int = 96) -> tuple[np.
         raise CheckpointError(f"{folder} holds no classifier: {error}.") from error
     model = TextClassifier(encoder, len(names)).eval()
     model.output.load_state_dict(weights)
+    longest = min(longest, encoder.shape.positions)
     with torch.inference_mode():
         logits = model.output(_features(model, _ids(words, texts, longest)))
     return logits.softmax(1).numpy(), names

@@ -324,7 +324,7 @@ class _Loop:
             groups[group][key] = value
         load_weights(self.net, groups["net"], "the checkpoint")
         self.choice.resume(curve, before, groups["best"], groups["last"])
-        self.mean.tensors = groups["mean"]
+        self.mean.resume(groups["mean"])
         if groups["adam"]:
             load_optimizer(self.optimizer, groups["adam"])
         torch.set_rng_state(groups["rng"]["cpu"])

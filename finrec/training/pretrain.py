@@ -108,7 +108,7 @@ def _from_scratch(
     if not saved.exists():
         encoders.train_tokenizer(parts[0], settings.words).save(str(saved))
     words = encoders.tokenizer(job.work)
-    cut = _cut(words, parts, settings)
+    cut = _cut(words, parts, settings.longest)
     model = _with_head(_new_encoder(words, settings), None, settings.seed)
     job.measured("untrained", lambda: measure(model, cut[2], settings))
     history = learn_words(job, "pretraining", model, cut, settings, frozen=False)
@@ -151,7 +151,8 @@ def adapt(
     encoder, words = encoders.load(folder)
     parts = _split(corpus.read(text, columns), settings)  # what can't be read leaves no job
     known = parts[0] + _apart(corpus.read(also) if also else [], parts[1] + parts[2])
-    cut = _cut(words, (known, parts[1], parts[2]), settings)
+    longest = min(settings.longest, encoder.shape.positions)
+    cut = _cut(words, (known, parts[1], parts[2]), longest)
     with TextJob(out, "adapt", settings, inputs, progress) as job:
         return job.record or _go_on(job, encoder, words, folder, cut, settings)
 
@@ -191,15 +192,13 @@ def _go_on(
     return job.publish(lambda folder: _save(model, words, folder), metrics)
 
 
-def _cut(
-    words: Tokenizer, parts: Sequence[Sequence[str]], settings: PretrainSettings
-) -> list[list[list[int]]]:
+def _cut(words: Tokenizer, parts: Sequence[Sequence[str]], longest: int) -> list[list[list[int]]]:
     """Windows of the texts to learn from, for validation and for the test.
 
     Raises:
         DataError: when no text of a part has two words, so that nothing can be predicted.
     """
-    cut = [corpus.windows(words, part, settings.longest) for part in parts]
+    cut = [corpus.windows(words, part, longest) for part in parts]
     for name, found in zip(
         ("text to learn from", "held-out text", "held-out text"), cut, strict=True
     ):

@@ -39,6 +39,11 @@ class WeightAverage:
         weight = 1 / min(self.steps, taken + 1)
         torch._foreach_lerp_([self.tensors[k] for k in now], list(now.values()), weight)
 
+    def resume(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from what was saved of :attr:`tensors`, on the network's device."""
+        own = dict(self.network.named_parameters())
+        self.tensors = {k: v.to(own[k].device) for k, v in tensors.items()}
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The network has the averaged weights inside, and its own again afterwards."""

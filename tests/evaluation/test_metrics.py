@@ -36,6 +36,7 @@ def test_metrics_by_hand():
     assert found["f1@3"].tolist() == pytest.approx([2 / 5, 1 / 2, 0])
     assert found["mrr@3"].tolist() == pytest.approx([1, 1 / 3, 0])
     assert found["mrr"].tolist() == pytest.approx([1, 1 / 3, 0])
+    assert metrics.per_case(rank, offsets, (2,))["mrr@2"].tolist() == [1, 0, 0]
     second = 1 / math.log2(3)
     assert found["ndcg@3"].tolist() == pytest.approx([1 / (1 + second), 1 / 2, 0])
     assert found["ndcg@5"].tolist() == pytest.approx(

@@ -33,3 +33,10 @@ def test_a_large_number_is_one(largest: float) -> None:
     )
     numbers, _ = profile.fit(table).encode(table)
     assert np.allclose(numbers[:, 0], [-1] * 15 + [1] * 15) and not numbers[:, 1].any()
+
+
+def test_what_lies_beyond_nearly_all_that_was_learned_from_is_read_as_their_end() -> None:
+    fitted = profile.fit(pd.DataFrame({"income": np.arange(1001.0)}))
+    numbers, _ = fitted.encode(pd.DataFrame({"income": [-5e5, 10.0, 500.0, 990.0, 1e6]}))
+    assert numbers[[0, 4], 0].tolist() == numbers[[1, 3], 0].tolist()
+    assert numbers[2, 0] == pytest.approx(0) and not numbers[:, 1].any()

@@ -13,6 +13,8 @@ from finrec.networks.attention import (
     MultiHeadAttention,
     sinusoid,
 )
+from finrec.networks.fusion import GatedFusion
+from finrec.networks.relations import CustomerNode, ProductGraph
 
 
 @pytest.mark.parametrize("width", [8, 7])
@@ -100,3 +102,42 @@ def test_decoder_layer_explains_what_it_computes_and_sees_no_future(pre_norm):
     later = memory.clone()
     later[:, 4:] += 10
     torch.testing.assert_close(layer(x, later)[:, :4], out[:, :4])
+
+
+def test_a_gate_opens_by_what_it_is_learned_from_and_begins_mostly_closed():
+    torch.manual_seed(0)
+    fusion = GatedFusion(4, ["profile"])
+    sequence, profile = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
+    begun = fusion.gates(sequence, {"profile": profile})["profile"]
+    torch.testing.assert_close(begun, torch.full((2, 3, 1), 1 / (1 + math.e)))
+    layer = fusion.gate["profile"]
+    nn.init.normal_(layer.weight)
+    gate = torch.sigmoid(torch.cat([sequence, profile], -1) @ layer.weight.T - 1)
+    out = fusion(sequence, {"profile": profile})
+    torch.testing.assert_close(out, sequence + gate * profile)
+
+
+def test_eq_12_products_weigh_themselves_and_their_neighbours_layer_by_layer():
+    torch.manual_seed(0)
+    edges = torch.tensor([[1, 2, 0, 0], [0, 0, 1, 2]])  # from, to; product 3 has none
+    graph = ProductGraph("gat", 2, 4, torch.tensor([0, 2, 3, 4, 4]), edges[0], torch.ones(4)).eval()
+    nn.init.uniform_(graph.strength)
+    near = torch.eye(4).bool().index_put((edges[1], edges[0]), torch.tensor(True))  # to, from
+    x = given = torch.randn(4, 4)
+    shares = []
+    for layer, strength in zip(graph.convolutions, graph.strength, strict=True):
+        sent = x @ layer.lin.weight.T
+        logits = (sent @ layer.att_src[0, 0])[None] + (sent @ layer.att_dst[0, 0])[:, None]
+        logits = nn.functional.leaky_relu(logits, 0.2).masked_fill(~near, -math.inf)
+        shares.append(logits.softmax(1))
+        x = x + strength * nn.functional.elu(shares[-1] @ sent + layer.bias)
+    torch.testing.assert_close(graph(given), x)
+    (neighbour, product), share = graph.coefficients(given)
+    told = torch.zeros(4, 4).index_put((product, neighbour), share)
+    torch.testing.assert_close(told, sum(shares) / 2)
+
+
+def test_exponents_of_a_customers_node_are_leaky_and_stay_between_bounds():
+    logits = torch.tensor([-1000.0, -1.0, 0.0, 1.0, 1000.0])
+    expected = torch.tensor([-20.0, -0.2, 0.0, 1.0, 20.0])
+    torch.testing.assert_close(CustomerNode._exponents(logits), expected, atol=1e-3, rtol=1e-3)

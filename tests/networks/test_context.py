@@ -13,7 +13,7 @@ from finrec.explain.single import one_offer
 from finrec.features import nodes, profile, regime, sequences
 from finrec.networks.context import LinkedCustomers, MarketRegime
 from finrec.networks.matching import MatchingNetwork
-from finrec.networks.relations import drawn
+from finrec.networks.relations import ProductGraph, drawn
 from finrec.presets import settings
 from finrec.schema import SOURCE, TARGET, TIME, DataError
 from finrec.scorer import KINDS, MOST_LINKED
@@ -77,9 +77,19 @@ def test_a_small_group_has_no_products(small_dataset, monkeypatch):
     cut = split(small_dataset)
     chosen = settings(small_dataset.info, "small@0", "quick", parts="+gnn")
     given, histories = assemble.inputs(cut, "valid", chosen)
-    monkeypatch.setattr(nodes, "FEWEST", len(histories) + 1)
-    found = nodes.build(histories, given.customers, len(cut.catalogue))
-    assert found is not None and found.matrix(len(cut.catalogue)).nnz == 0
+    largest = int(histories.profile[given.customers.categories[0].name].value_counts().max())
+    one = replace(given.customers, numbers=(), categories=given.customers.categories[:1])
+    for fewest, there in ((largest, True), (largest + 1, False)):
+        monkeypatch.setattr(nodes, "FEWEST", fewest)
+        found = nodes.build(histories, one, len(cut.catalogue))
+        assert found is not None and (found.matrix(len(cut.catalogue)).nnz > 0) == there
+
+
+def test_quarters_of_a_number_and_what_is_unknown_are_nodes_of_their_own():
+    numbers = torch.tensor([[-2.0, 0], [-1, 0], [0.5, 0], [3, 0], [0, 1]])
+    codes, starts = torch.tensor([[0], [2], [1], [1], [0]]), torch.tensor([0, 3])
+    own = nodes.of_customers(numbers, codes, starts, torch.tensor([[-1.5, 0.0, 1.0]]))
+    assert own.tolist() == [[0, 3], [2, 4], [1, 5], [1, 6], [0, 3 + nodes.OF_NUMBER - 1]]
 
 
 def test_no_attributes_no_nodes(small_dataset):
@@ -225,6 +235,17 @@ def test_drawn_neighbours_are_few_and_the_heavier_the_likelier():
     assert often[3] > 1.5 * often[:3].max()
     assert often[4] == 400
     assert drawn(indptr, weights, 9).tolist() == list(range(8))
+
+
+def test_attention_learns_without_three_edges_in_ten_and_answers_with_all():
+    torch.manual_seed(0)
+    near = torch.ones(30, 30).fill_diagonal_(0).to_sparse_csr()
+    graph = ProductGraph("gat", 1, 4, near.crow_indices(), near.col_indices(), near.values())
+    read = []
+    graph.convolutions[0].register_forward_pre_hook(lambda _, given: read.append(given[1].shape[1]))
+    graph.train()(torch.randn(30, 4))
+    graph.eval()(torch.randn(30, 4))
+    assert read[0] == pytest.approx(0.7 * 870, rel=0.1) and read[1] == 870
 
 
 def test_linked_customers_count_by_what_they_took_on_days_before(whole):

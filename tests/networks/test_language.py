@@ -54,6 +54,14 @@ def test_equals_transformers_bert() -> None:
     torch.testing.assert_close(found[present], expected[present], atol=2e-6, rtol=1e-5)
 
 
+def test_learning_drops_out_where_bert_does() -> None:
+    network = encoder().train()
+    for layer in network.layers:
+        x = torch.randn(2, 5, 16)
+        assert torch.equal(layer.network(x), layer.network(x))  # not within this one
+        assert layer.dropout.share == layer.attention.dropout == network.dropout.share == 0.1
+
+
 def test_padding_changes_nothing() -> None:
     network, ids = encoder(), torch.randint(5, 40, (1, 6))
     longer = torch.cat([ids, torch.randint(5, 40, (1, 4))], 1)

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from finrec.networks import lending
+from finrec.networks.fusion import TextTower
 from finrec.networks.lending import OWN, Lending
+from finrec.networks.products import ProductSide
 
 TEXTS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0.9, 0.1, 0], [0, 0, 1], [0, 0, 0]])
 KNOWN = torch.tensor([True, True, False, True, False])
@@ -61,3 +63,18 @@ def test_all_known_or_none_known_lends_nothing():
     everything = Lending(TEXTS, torch.ones(5, dtype=torch.bool))
     torch.testing.assert_close(everything(VECTORS, READ), VECTORS)
     torch.testing.assert_close(everything.prior(VECTORS[:, 0]), VECTORS[:, 0])
+
+
+def test_a_share_of_products_is_known_by_text_alone_in_learning_and_nowhere_else():
+    torch.manual_seed(0)
+    known, texts = torch.ones(400, dtype=torch.bool), torch.randn(400, 3)
+    side = ProductSide(known, 4, None, TextTower(texts, 4), None, 0.25).train()
+    with torch.no_grad():
+        whole, alone = side.embedding + side.text(), side.text()
+        found = side.own_vectors()
+        dropped = (found == alone).all(1)
+        assert 0.2 < dropped.float().mean() < 0.3
+        torch.testing.assert_close(found[~dropped], whole[~dropped])
+        torch.testing.assert_close(side.eval().own_vectors(), whole)
+        untold = ProductSide(known, 4, None, None, None, 0.25).train()
+        torch.testing.assert_close(untold.own_vectors(), untold.embedding)

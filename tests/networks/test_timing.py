@@ -26,8 +26,11 @@ def taught(small_dataset):
     return chosen, *assemble.inputs(split(small_dataset), "valid", chosen)
 
 
-def test_waits_by_hand(taught):
+@pytest.mark.parametrize("days_told", [1, 60])
+def test_waits_by_hand(taught, days_told):
     _, given, histories = taught
+    step = days_told * 86_400  # what is told once in so many days is of one day
+    histories = replace(histories, times=histories.times // step * step)
     rows = np.arange(len(histories))
     batch = sequences.batch(sequences.encode(histories, given.customers), rows, 20)
     last, days, ended = waits(batch, torch.tensor(TAKEN))

@@ -23,3 +23,16 @@ def test_scores_twice_too_sharp_get_a_temperature_of_two(
     found = calibrate.temperature(2 * honest, allowed, np.arange(3000), taken)
     assert found == pytest.approx(2.0, abs=0.15)
     assert not allowed[:, 7].any(), "what was passed in is left as it was"
+
+
+def test_each_acquisition_counts_and_is_open_even_where_it_was_not_offered() -> None:
+    scores = np.array([[2.0, 0.5, -1.0, 9.0], [0.0, 1.0, 3.0, 9.0]])
+    allowed = np.array([[True, True, True, False], [True, True, False, False]])
+    rows, taken = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 2])
+    found = calibrate.temperature(scores, allowed, rows, taken)
+
+    def loss(temperature: float) -> float:
+        weights = np.exp(scores[:, :3] / temperature)
+        return float(-np.log((weights / weights.sum(1, keepdims=True))[rows, taken]).mean())
+
+    assert loss(found) <= min(map(loss, np.geomspace(0.06, 19, 400))) + 1e-6

@@ -30,6 +30,10 @@ def test_one_lucky_pass_is_not_kept_before_many_good_ones() -> None:
     assert kept([0.50, 0.55, 0.50, 0.54, 0.545, 0.54, 0.50]) == (5, 5.0)
 
 
+def test_of_passes_that_are_alike_the_first_is_kept() -> None:
+    assert kept([0.5, 0.5]) == kept([0.5, 0.5, 0.5]) == (1, 1.0)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_it_is_always_the_pass_with_the_highest_steadied_value_with_its_own_weights(
     seed: int,

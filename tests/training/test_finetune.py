@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from finrec.features import text
+from finrec.networks.language import TextClassifier, TextEncoder
 from finrec.schema import CheckpointError, DataError
-from finrec.training import corpus, finetune
+from finrec.training import corpus, encoders, finetune
 from finrec.training.finetune import FinetuneSettings
 from finrec.training.pretrain import pretrain
 from finrec.training.word_prediction import PretrainSettings
@@ -71,6 +73,26 @@ def test_result_is_an_encoder(
     run(tmp_path / "out", encoder, write_table(tmp_path / "train.parquet", 150, 0))
     cards = text.encode(["card now", "card please", "fund now"], tmp_path / "out")
     assert cards[0] @ cards[1] > cards[0] @ cards[2]
+
+
+def test_an_encoder_of_shorter_texts_reads_their_beginning(tmp_path: Path, encoder: Path) -> None:
+    whole, words = encoders.load(encoder)
+    short = TextEncoder(replace(whole.shape, positions=6))
+    state = whole.state_dict()
+    short.load_state_dict(state | {"places.weight": state["places.weight"][:6]})
+    encoders.save(short, words, tmp_path / "short")
+    table = write_table(tmp_path / "t.parquet", 80, 0)
+    once = SETTINGS.model_copy(update={"epochs": 1})
+    found = run(tmp_path / "out", tmp_path / "short", table, settings=once)
+    assert found["metrics"]["fine-tuned"]["test"]["texts"] > 0
+    probability, names = finetune.classify(tmp_path / "out", ["please now today kindly again loan"])
+    assert probability.shape == (1, len(names))
+    network, ids, present = encoders.tower(
+        ["please now today kindly again loan"], 1, tmp_path / "out"
+    )
+    assert ids.shape == (1, 6) and torch.isfinite(network(ids, present)).all()
+    adapt = PretrainSettings(epochs=1, head_epochs=1, held_out=0.2)
+    pretrain("adapt", tmp_path / "adapted", [table], tmp_path / "short", settings=adapt)
 
 
 def test_interrupted_fine_tuning_ends_with_the_same_weights(tmp_path: Path, encoder: Path) -> None:
@@ -131,3 +153,13 @@ def test_a_mistake_leaves_no_unfinished_job_behind(tmp_path: Path, encoder: Path
     with pytest.raises(DataError, match="lacks the column"):
         run(tmp_path / "out", encoder, renamed, train)
     assert not (tmp_path / "jobs").exists()
+
+
+def test_a_classifier_of_small_features_is_as_sure_as_it_learned_to_be(encoder: Path) -> None:
+    torch.manual_seed(0)
+    model = TextClassifier(encoders.load(encoder)[0], 2)
+    x = 0.01 * torch.randn(300, model.output.in_features)
+    told = corpus.Labelled([""] * 300, (x[:, 0] > 0).long().numpy(), ("no", "yes"), 0)
+    finetune._fit_classifier(model, x, x, told, told, FinetuneSettings(smoothing=0.0))
+    loss = torch.nn.functional.cross_entropy(model.output(x), torch.from_numpy(told.labels))
+    assert loss < 0.3

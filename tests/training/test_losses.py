@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from finrec.networks.trend import Common
 from finrec.training import losses
 
 
@@ -88,3 +89,26 @@ def test_additions_to_single_scores_are_part_of_value_and_gradient(monkeypatch):
     theirs.backward()
     torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(found, added.grad, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("how", [{"smoothing": 0.1}, {"focal": 2.0}, {}])
+def test_all_three_ways_count_weights_and_additions_alike(how):
+    torch.manual_seed(4)
+    states, products, bias = torch.randn(12, 4), torch.randn(9, 4), torch.randn(9)
+    targets, weights = torch.randint(9, (12,)), torch.rand(12)
+    columns = torch.randint(9, (12,)).index_copy(0, torch.tensor([0]), targets.min()[None])
+    added = (torch.arange(12), columns, torch.randn(12))
+    common = Common(torch.randint(3, (12,)), torch.randn(3, 9))
+    rest = {"weights": weights, "added": added, "common": common, **how}
+    full = losses.softmax_over_catalogue(states, products, bias, targets, **rest)
+    drawn = losses.sampled_softmax(states, products, bias, targets, 9, **rest)
+    scored = losses.softmax_of_scores(states @ products.T + bias, targets, **rest)
+    torch.testing.assert_close(drawn, full)
+    torch.testing.assert_close(scored, full)
+    logits = states @ products.T + bias + common.values[common.of_row]
+    logits[added[0], added[1]] += added[2]
+    each = F.cross_entropy(
+        logits, targets, reduction="none", label_smoothing=how.get("smoothing", 0.0)
+    )
+    each = (1 - (-each).exp()) ** how.get("focal", 0.0) * each
+    torch.testing.assert_close(full, (each * weights).sum() / weights.sum())

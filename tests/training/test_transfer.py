@@ -50,6 +50,37 @@ def test_filling_in_reads_both_ways_but_never_the_hidden_product(small_dataset):
     torch.testing.assert_close(one, expected)
 
 
+def test_filling_in_never_reads_padding(small_dataset):
+    settings, given, histories = made(small_dataset)
+    net = assemble.network(given, settings).eval()
+    encoded = sequences.encode(histories, given.customers)
+    short, long = (int(np.argsort(histories.lengths)[place]) for place in (0, -1))
+    found = []
+    for rows in ([short], [short, long]):
+        batch = sequences.batch(encoded, np.array(rows), 20)
+        events = torch.nn.functional.embedding(batch.products, net.products())
+        start = net.profile(batch.numbers, batch.categories)
+        found.append(
+            net.behaviour.both_ways(start, events, batch)[0, : histories.lengths[short] + 1]
+        )
+    assert histories.lengths[short] < histories.lengths[long]
+    torch.testing.assert_close(*found)
+
+
+def test_no_padding_is_filled_in(small_dataset, monkeypatch):
+    monkeypatch.setattr(transfer, "HIDDEN", 1.0)
+    settings, given, histories = made(small_dataset)
+    net = assemble.network(given, settings).eval()
+    encoded = sequences.encode(histories, given.customers)
+    rows = np.argsort(histories.lengths)[[0, -1]]
+    mask = torch.randn(16)
+    each = [
+        float(transfer._fill_in(net, sequences.batch(encoded, part, 50), mask).detach())
+        for part in (rows[:1], rows[1:], rows)
+    ]
+    assert each[2] == pytest.approx(np.average(each[:2], weights=histories.lengths[rows]), rel=1e-4)
+
+
 def test_loss_of_hidden_events_falls_and_is_repeatable(small_dataset):
     settings, given, histories = made(small_dataset, rate=5e-3)
     encoded = sequences.encode(histories, given.customers)

@@ -33,6 +33,14 @@ def test_none_is_kept_when_none_is_asked_for():
     assert not average.tensors
 
 
+def test_what_was_saved_goes_on_where_the_network_is():
+    layer = torch.nn.Linear(1, 1, device="meta")
+    average = WeightAverage(layer, 2)
+    average.resume({k: torch.zeros(v.shape) for k, v in layer.state_dict().items()})
+    assert {v.device.type for v in average.tensors.values()} == {"meta"}
+    average.update(1)
+
+
 def test_the_average_is_what_is_kept_and_a_resumed_fit_has_the_same(small_dataset, tmp_path):
     settings = presets.settings(
         small_dataset.info, "x@0", "quick", "+gnn",
