@@ -125,7 +125,8 @@ def split(dataset: Dataset, protocol: str | None = None) -> Split:
         return declared(dataset)
     events = dataset.events
     taken = ~events[KIND].isin([DROPPED, HELD]).to_numpy()
-    return by_time(dataset, *dates(dataset.info, events[TIME], taken, events[CUSTOMER]))
+    whose = events.loc[events[KIND] != DROPPED, CUSTOMER]
+    return by_time(dataset, *dates(dataset.info, events[TIME], taken, whose))
 
 
 def dates(
@@ -137,7 +138,7 @@ def dates(
         info: of the data set.
         times: of all its events.
         taken: bool, whether something was taken then: neither dropped nor seen as held.
-        customers: of all its events, to say whether the other protocol is a remedy.
+        customers: of events not dropped, to say whether the other protocol is a remedy.
 
     Raises:
         DataError: when there are too few events or dates.
@@ -170,23 +171,25 @@ def _or_leave_one_out(customers: pd.Series | None) -> str:
 
 
 def leave_one_out(dataset: Dataset) -> Split:
-    """Protocol R1: last event test, last but one validation, for customers with three or more."""
+    """Protocol R1: last event taken test, last but one validation, for customers with three."""
     events = dataset.events.sort_values([CUSTOMER, TIME, ORDER], kind="stable")
-    from_end = events.groupby(CUSTOMER, sort=False).cumcount(ascending=False).to_numpy()
-    count = events.groupby(CUSTOMER, sort=False)[PRODUCT].transform("size").to_numpy()
-    long_enough = count >= 3
+    taken = events[KIND].ne(DROPPED)  # what was given up or sold is no offer taken up
+    later = taken[::-1].groupby(events[CUSTOMER], sort=False).cumsum()[::-1].to_numpy()
+    long_enough = taken.groupby(events[CUSTOMER], sort=False).transform("sum").to_numpy() >= 3
     if not long_enough.any():
         raise DataError(
             f"No customer of {dataset.info.name} has three events, which leaving one out (R1) "
             "needs; give longer histories, or split by time (R2), which needs ten events and "
             "products taken on two dates after the first."
         )
-    last, before = long_enough & (from_end == 0), long_enough & (from_end == 1)
-    train = events[~(last | before)]
+    # ``later`` counts what was taken from an event on, itself included.
+    last, before = (long_enough & taken.to_numpy() & (later == n) for n in (1, 2))
+    until_test = ~long_enough | (later >= 1 + last)
+    train = events[~long_enough | (later >= 2 + before)]
     catalogue, people = Catalogue(dataset.products), then(dataset, None)
     until = pd.Timestamp(train[TIME].max())
     folds = []
-    for held_out, known in ((before, train), (last, events[~last])):
+    for held_out, known in ((before, train), (last, events[until_test])):
         target = events[held_out]
         customers = cohort(
             target[CUSTOMER].to_numpy(),
