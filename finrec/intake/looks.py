@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from finrec.intake.tables import Raw
-from finrec.intake.values import NO, UNKNOWN_NUMBER, YES, date_formats, number
+from finrec.intake.values import BUY, NO, SELL, UNKNOWN_NUMBER, YES, date_formats, number
 
 SAMPLE = 20_000  # rows looked at
 DISTINCT = 2_000  # distinct cells of a column looked at
@@ -18,7 +18,8 @@ _NAMES: dict[str, str] = {
     r"person|party|investor|subscriber|holder|account|konto|cuenta",
     "product": r"prod|item|isin|ticker|symbol|asin|sku|fund|asset|security|instrument|article|"
     r"offering|wkn|cusip",
-    "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought",
+    "date": r"date|time|fecha|datum|day|month|mes|monat|period|when|timestamp|purchased|bought|"
+    r"(?<![a-z])(ts|epoch)(ms)?(?![a-z])",
     "amount": r"amount|betrag|importe|total|paid|spent|premium|monto|sum|volume",
     "price": r"price|close|nav|kurs|quote|precio|adj",
     "kind": r"kind|action|side|direction|transactiontype|eventtype|operation|buysell|event",
@@ -27,9 +28,7 @@ _NAMES: dict[str, str] = {
     "target": r"target|to|friend|related|linkedto|spouse|referred",
 }
 IDENTIFIER = re.compile(r"(^|[^a-z])(id|no|nr|num|number|code|key|cod|ref)([^a-z]|$)|id$")
-_ACTIONS = frozenset({"buy", "sell", "purchase", "sale", "acquired", "dropped", "open", "close",
-                      "opened", "closed", "b", "s", "cancel", "redeem", "subscribe",
-                      "kauf", "verkauf", "compra", "venta"})  # fmt: skip
+_ACTIONS = frozenset({*BUY, *SELL} - {"1", "-1"})
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,8 @@ class Look:
     def named(self, role: str) -> float:
         """How much the name says that it is that: 1 the whole name, 0.6 a part of it."""
         pattern = _NAMES[role]
-        if re.fullmatch(f"({pattern})(s|_?id|_?no|_?code)?", self.words.replace(" ", "_")):
+        whole = f"({pattern})(s|_?id|_?no|_?code)?"
+        if re.fullmatch(whole, self.words.replace(" ", "_")) or re.fullmatch(whole, self.plain):
             return 1.0
         if role in ("target",):
             return 0.0

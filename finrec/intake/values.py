@@ -11,6 +11,13 @@ UNKNOWN = frozenset({"", "null", "nan", "n/a", "none", "#n/a", "nat"})
 UNKNOWN_NUMBER = UNKNOWN | {"na", "-", "?", ".", "--"}
 YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "s", "si", "sí", "ja", "j", "wahr"})
 NO = frozenset({"0", "0.0", "false", "f", "no", "n", "nein", "falsch"})
+# What was done with a product, lower case.
+BUY = ("buy", "b", "purchase", "purchased", "acquired", "open", "opened", "add", "added",
+       "subscribe", "new", "new business", "kauf", "compra", "1")  # fmt: skip
+SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "cancel", "cancelled",
+        "canceled", "cancellation", "redeem", "redemption", "lapse", "lapsed", "surrender",
+        "surrendered", "terminate", "terminated", "termination", "expired", "verkauf", "venta",
+        "storno", "kündigung", "baja", "-1")  # fmt: skip
 MONEY = re.compile(r"[€$£¥\s\u00a0\u202f']|EUR|USD|GBP|CHF")
 _FORMATS = (
     "%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
