@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finrec.intake.values import MONEY
+from finrec.intake.values import MONEY, in_plain_digits
 from finrec.schema import DataError
 
 SAMPLE = 2**18  # bytes looked at for separator and header
@@ -26,8 +26,9 @@ _BOMS = (
 # Words with a letter beyond ASCII: not quotes, dashes, currency signs and blanks (cp1252).
 _HIGH = rb"\x81\x83\x8a\x8c-\x90\x9a\x9c-\x9f\xc0-\xd6\xd8-\xf6\xf8-\xff"
 _BEYOND = re.compile(rb"[A-Za-z" + _HIGH + rb"]*[" + _HIGH + rb"][A-Za-z" + _HIGH + rb"]*")
-COMMA = re.compile(r"^[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+$")
-POINT = re.compile(r"^[-+]?(\d{1,3}(,\d{3})+|\d*)\.\d+$")
+COMMA = re.compile(r"^[-+]?((\d{1,3}(\.\d{3})+|\d+),\d+|\d{1,3}(\.\d{3}){2,})$")
+POINT = re.compile(r"^[-+]?((\d{1,3}(,\d{3})+|\d*)\.\d+|\d{1,3}(,\d{3}){2,})$")
+EITHER = re.compile(r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$")  # thousands or three decimals
 NUMBER = re.compile(r"^[-+]?(\d[\d., ]*|\.\d+)(e[-+]?\d+)?$", re.IGNORECASE)
 DATE = re.compile(r"^\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d.*)?$")
 
@@ -203,7 +204,12 @@ def _has_header(rows: list[list[str]]) -> bool:
 
 
 def _decimal(rows: list[list[str]], separator: str) -> str:
-    cells = [MONEY.sub("", cell) for row in rows for cell in row]
-    comma = sum(bool(COMMA.match(c)) for c in cells)
-    point = sum(bool(POINT.match(c)) for c in cells)
-    return "," if comma > point and (separator != "," or comma > 2 * point) else "."
+    """The sign that is surely the decimal one; of 1.500 and 1,500 nobody knows."""
+    cells = [MONEY.sub("", in_plain_digits(cell)) for row in rows for cell in row]
+    sure = [c for c in cells if not EITHER.match(c)]
+    comma = sum(bool(COMMA.match(c)) for c in sure)
+    point = sum(bool(POINT.match(c)) for c in sure)
+    if comma or point:
+        return "," if comma > point and (separator != "," or comma > 2 * point) else "."
+    # Without any sure one: where cells stand between semicolons, a comma is the decimal sign.
+    return "," if separator == ";" and len(sure) < len(cells) else "."
