@@ -98,11 +98,11 @@ def _held(db: duckdb.DuckDBPyConnection, wide: Sequence[Given]) -> list[str]:
         for given in wide:
             own = {c.name: f"f{i}" for i, c in enumerate(given.table.having("holding"))}
             time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
-            flags = ", ".join(
+            asked = ", ".join(
                 f"{own.get(name, 'NULL::TINYINT')} AS h{i}" for i, name in enumerate(chunk)
             )
             rows.append(
-                f"SELECT customer, {time} AS month, {flags} FROM {given.view} WHERE reason IS NULL"
+                f"SELECT customer, {time} AS month, {asked} FROM {given.view} WHERE reason IS NULL"
             )
         flags = [f"h{i}" for i in range(len(chunk))]
         source = rows[0]

@@ -61,8 +61,9 @@ def _table(raw: Raw) -> tuple[Raw, Table, pd.DataFrame]:
     if taken and (customer is None or product is not None):
         date, taken = _date(looks), []
     ends = None if product or held or taken else ends_of(looks, date, cells)
+    kind: TableKind = "links"
     if ends:
-        customer, kind = ends[0], "links"
+        customer = ends[0]
     else:
         kind = _kind(looks, customer, product, date, held or taken)
     columns = [
