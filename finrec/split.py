@@ -125,7 +125,8 @@ def split(dataset: Dataset, protocol: str | None = None) -> Split:
         return declared(dataset)
     events = dataset.events
     taken = ~events[KIND].isin([DROPPED, HELD]).to_numpy()
-    return by_time(dataset, *dates(dataset.info, events[TIME], taken, events[CUSTOMER]))
+    whose = events.loc[events[KIND] != DROPPED, CUSTOMER]
+    return by_time(dataset, *dates(dataset.info, events[TIME], taken, whose))
 
 
 def dates(
@@ -137,7 +138,7 @@ def dates(
         info: of the data set.
         times: of all its events.
         taken: bool, whether something was taken then: neither dropped nor seen as held.
-        customers: of all its events, to say whether the other protocol is a remedy.
+        customers: of events not dropped, to say whether the other protocol is a remedy.
 
     Raises:
         DataError: when there are too few events or dates.

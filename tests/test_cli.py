@@ -101,6 +101,10 @@ def test_explain_adds_up_and_equals_the_fast_score(trained):
     assert found["score"] == pytest.approx(top["score"], abs=1e-4)
     assert found["rank"] == 1 and 1 <= len(found["sentences"]) <= 3
     assert len(found["attention"]["Rolled out"]) == len(found["events"]) + 1
+    had = found["events"][-1]["product_id"]
+    said = [call("explain", run, "--customer", "001", "--product", p)[1]
+            for p in (had, top["product_id"])]  # fmt: skip
+    assert ["the customer has it already" in out for out in said] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,21 @@ def test_own_files_from_proposal_to_erasure(home, tmp_path):
     assert [s.ref for s in snapshots.snapshots()] == [kept[1].ref]
 
 
+def test_erasing_reaches_batches_and_records_as_in_the_app(home, tmp_path):
+    last_json("ingest", "uploaded", month(tmp_path, "a.csv", 20), "--auto")
+    batch = home / "data" / "batches" / "night"
+    batch.mkdir(parents=True)
+    (batch / "job.json").write_text(
+        '{"run": "r", "snapshot": "a@0", "suffix": ".csv", "k": 1, "customers": 2, "size": 2,'
+        '"created": "2024-01-01T00:00:00+00:00"}'
+    )
+    (batch / "results.csv").write_text("customer_id,rank\nC-001,1\nC-002,1\n")
+    code, out, _ = call("erase", "C-001", "--yes")
+    left = (batch / "results.csv").read_text()
+    assert code == 0 and "C-002" in left and "C-001" not in left
+    assert "was rewritten without" in out and "None mentions the customer." in out
+
+
 def test_deleting_asks_first(home, tmp_path, monkeypatch):
     ref = last_json("ingest", "uploaded", month(tmp_path, "a.csv", 20), "--auto")["snapshot"]
     monkeypatch.setattr("typer.confirm", lambda question: False)

@@ -129,14 +129,15 @@ def delete(snapshot: str, yes: Yes = False) -> None:
 
 
 def erase(customer: str, yes: Yes = False, as_json: screen.Json = False) -> None:
-    """Erase a customer from every snapshot, with a proof, and flag the models that saw them."""
-    from finrec import snapshots as store
+    """Erase a customer from snapshots, records and batches, with a proof; flag their models."""
+    from finrec.figures import quality
+    from finrec.pipeline import custody
 
-    if not yes and not typer.confirm("Erase this customer from every snapshot for good?"):
+    question = "Erase this customer from every snapshot, record and batch for good?"
+    if not yes and not typer.confirm(question):
         return
-    found = store.erase(customer)
-    told = "\n".join(f"{name}: {value}" for name, value in vars(found).items())
-    screen.say(as_json, vars(found), told)
+    found = custody.erase(customer)
+    screen.say(as_json, vars(found), "\n".join(quality.erasure(found)))
 
 
 def snapshots(as_json: screen.Json = False) -> None:

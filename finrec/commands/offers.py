@@ -67,6 +67,8 @@ def explain(
         f"{found.name} ({found.product}) for {found.customer}: "
         f"rank {found.rank}, score {found.score:.3f}"
     )
+    if not found.offered:
+        print("Not offered, because the customer has it already; the rank is as if it could be.")
     for sentence in found.sentences:
         print(f"- {sentence}")
     screen.table(found.ledger[["label", "contribution"]], "What speaks for it")

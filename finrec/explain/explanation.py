@@ -53,6 +53,7 @@ class Explanation:
         paths: from own products over other customers to the offer, see
             :func:`finrec.explain.paths.paths`.
         sentences: at most three, each tied to evidence above.
+        offered: whether it may be on the list at all, or the customer has it already.
     """
 
     customer: str
@@ -71,6 +72,7 @@ class Explanation:
     attributes: pd.DataFrame
     paths: pd.DataFrame
     sentences: tuple[str, ...]
+    offered: bool = True
 
 
 def explain(
@@ -155,7 +157,8 @@ def explain_all(
             (),
         )
         reasons = codes.reasons(explanation, topics)
-        found.append(replace(explanation, sentences=tuple(r.text for r in reasons[:3])))
+        told = tuple(r.text for r in reasons[:3])
+        found.append(replace(explanation, sentences=told, offered=bool(allowed[index])))
     return found
 
 

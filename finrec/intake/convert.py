@@ -12,15 +12,8 @@ from finrec.datasets.large import text
 from finrec.intake import sql
 from finrec.intake.mapping import Mapping, Table, wide_prices
 from finrec.intake.tables import SHOWN, Raw, Reject
-from finrec.schema import (
-    ACQUIRED,
-    DROPPED,
-)
-
-BUY = ("buy", "b", "purchase", "purchased", "acquired", "open", "opened", "add", "added",
-       "subscribe", "kauf", "compra", "1")  # fmt: skip
-SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "cancel", "cancelled",
-        "redeem", "verkauf", "venta", "-1")  # fmt: skip
+from finrec.intake.values import BUY, SELL
+from finrec.schema import ACQUIRED, DROPPED, HELD, RATED, TRADED
 
 
 @dataclass
@@ -130,6 +123,25 @@ def stage_rows(db: duckdb.DuckDBPyConnection, given: Given, mapping: Mapping, to
     _reject_repeated(db, given, mapping, labels)
     _collect_rejects(db, given, labels)
     _note_rounded_ids(db, given)
+    _note_kinds(db, given)
+
+
+def _note_kinds(db: duckdb.DuckDBPyConnection, given: Given) -> None:
+    """Say which words for what was done are neither taking nor giving up, so count as taking."""
+    if not given.has("kind"):
+        return
+    told = ", ".join(text(k) for k in (ACQUIRED, DROPPED, HELD, RATED, TRADED))
+    found = db.execute(
+        f"SELECT kind, count(*) FROM {given.view} WHERE reason IS NULL AND kind NOT IN ({told}) "
+        "GROUP BY kind ORDER BY count(*) DESC, kind"
+    ).fetchall()
+    if found:
+        shown = ", ".join(f"{kind} ({count:,} rows)" for kind, count in found[:5])
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        given.notes.append(
+            f"{given.raw.source.name}, column {given.column('kind')}: {shown}{more} count as "
+            "taking the product; where that is wrong, leave those rows out, or write sell."
+        )
 
 
 def _note_rounded_ids(db: duckdb.DuckDBPyConnection, given: Given) -> None:

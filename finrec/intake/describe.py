@@ -90,7 +90,7 @@ def _attributes(
 ) -> tuple[str, dict[str, str]]:
     """Joins and, by name, the SQL of each attribute; a name in several tables is taken once."""
     joins = ""
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[tuple[str, str]]] = {}
     spelt: dict[str, str] = {}
     for number, given in enumerate(parts):
         columns = described_by(given, key, roles)
@@ -100,10 +100,11 @@ def _attributes(
         alias = f"{known}_{number}"
         order = '"time", row' if given.has("date") else "row"
         cells = ", ".join(f"c{given.table.index(c)}" for c in columns)
+        moment = '"time"::TIMESTAMP' if given.has("date") else "'infinity'::TIMESTAMP"
         db.execute(
-            f"CREATE TEMP TABLE {alias} AS SELECT {key} AS id, {cells} FROM {given.view} "
-            f"WHERE row IN (SELECT arg_max(row, ({order})) FROM {given.view} WHERE reason IS NULL "
-            f"GROUP BY {key})"
+            f"CREATE TEMP TABLE {alias} AS SELECT {key} AS id, {moment} AS moment, {cells} "
+            f"FROM {given.view} WHERE row IN (SELECT arg_max(row, ({order})) FROM {given.view} "
+            f"WHERE reason IS NULL GROUP BY {key})"
         )
         joins += f" LEFT JOIN {alias} ON {alias}.id = p.id"
         decimal = given.raw.format.decimal
@@ -111,12 +112,21 @@ def _attributes(
             cell = f"{alias}.c{given.table.index(column)}"
             value = sql.attribute(cell, column, decimal, mapping.ages)
             name = spelt.setdefault(column.name.lower(), column.name)
-            values.setdefault(name, []).append(value)
-    merged = {
-        name: found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-        for name, found in values.items()
-    }
-    return joins, merged
+            values.setdefault(name, []).append((f"{alias}.moment", value))
+    return joins, {name: _latest(found) for name, found in values.items()}
+
+
+def _latest(found: Sequence[tuple[str, str]]) -> str:
+    """SQL of the value known last in several tables, of moment and value each.
+
+    A table without dates says what is so now; of tables of one moment the first one counts.
+    """
+    if len(found) == 1:
+        return found[0][1]
+    told = ", ".join(
+        f"{{'m': {moment}, 'n': {-n}, 'v': {value}}}" for n, (moment, value) in enumerate(found)
+    )
+    return f"list_reverse_sort(list_filter([{told}], lambda x: x.v IS NOT NULL))[1].v"
 
 
 def described_by(given: Given, key: str, roles: tuple[str, ...] = ABOUT_CUSTOMER) -> list[Column]:

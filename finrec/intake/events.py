@@ -41,6 +41,11 @@ def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Pat
         Whether some of one moment were put into a random order.
     """
     parts, mixed = [], False
+    wide = [given for given in every if given.table.kind == "holdings"]
+    if wide:
+        held = _held(db, wide) + _opened(wide)
+        parts = [f"SELECT *, {BY_CHANCE} AS key FROM ({query})" for query in held]
+        mixed = True
     for number, given in enumerate(every):
         if given.table.kind == "events":
             time = '"time"' if given.has("date") else UNDATED
@@ -51,10 +56,6 @@ def stage_events(db: duckdb.DuckDBPyConnection, every: Sequence[Given], out: Pat
                 f"SELECT customer, product, {time} AS t, kind, amount, {number} AS part, row, "
                 f"{BY_CHANCE if sorted_ else text('')} AS key {rows}"
             )
-        elif given.table.kind == "holdings":
-            held = _held(db, given, number) + _opened(given, number)
-            parts += [f"SELECT *, {BY_CHANCE} AS key FROM ({query})" for query in held]
-            mixed = True
     if not parts:
         parts = ["SELECT '' AS customer, '' AS product, TIMESTAMP '2000-01-01' AS t, '' AS kind, "
                  "0.0::DOUBLE AS amount, 0 AS part, 0::BIGINT AS row, '' AS key "
@@ -83,34 +84,62 @@ def _by_product(db: duckdb.DuckDBPyConnection, rows: str) -> bool:
     return pairs >= FEWEST and max(share or 0.0 for share in shares) >= SORTED
 
 
-def _held(db: duckdb.DuckDBPyConnection, given: Given, number: int) -> list[str]:
-    """Queries of a holdings table's events."""
-    columns = given.table.having("holding")
-    time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
+def _held(db: duckdb.DuckDBPyConnection, wide: Sequence[Given]) -> list[str]:
+    """Queries of the events of all holdings tables.
+
+    They are one panel: a month may be a file of its own, and what changed is seen only between
+    them. A product without a column in a file is unknown there.
+    """
+    names = list(dict.fromkeys(c.name for given in wide for c in given.table.having("holding")))
     queries = []
-    for start in range(0, len(columns), MOST - 1):
-        chunk = columns[start : start + MOST - 1]
-        held, known = masks([f"f{start + i}" for i in range(len(chunk))])
-        panel, made = f"panel_{number}_{start}", f"changes_{number}_{start}"
+    for start in range(0, len(names), MOST - 1):
+        chunk = names[start : start + MOST - 1]
+        rows = []
+        for given in wide:
+            own = {c.name: f"f{i}" for i, c in enumerate(given.table.having("holding"))}
+            time = '"time"::DATE' if given.has("date") else f"({UNDATED})::DATE"
+            asked = ", ".join(
+                f"{own.get(name, 'NULL::TINYINT')} AS h{i}" for i, name in enumerate(chunk)
+            )
+            rows.append(
+                f"SELECT customer, {time} AS month, {asked} FROM {given.view} WHERE reason IS NULL"
+            )
+        flags = [f"h{i}" for i in range(len(chunk))]
+        source = rows[0]
+        if len(rows) > 1:  # a month of a customer may stand in several files
+            most = ", ".join(f"max({flag}) AS {flag}" for flag in flags)
+            source = (
+                f"SELECT customer, month, {most} FROM ({' UNION ALL '.join(rows)}) GROUP BY ALL"
+            )
+        held, known = masks(flags)
+        panel, made = f"panel_{start}", f"changes_{start}"
+        kind = "VIEW" if len(rows) == 1 else "TABLE"
         db.execute(
-            f"CREATE VIEW {panel} AS SELECT customer, {time} AS month, {held} AS held, "
-            f"{known} AS known FROM {given.view} WHERE reason IS NULL"
+            f"CREATE {kind} {panel} AS SELECT customer, month, {held} AS held, {known} AS known "
+            f"FROM ({source})"
         )
-        stage_changes(db, panel, [c.name for c in chunk], made)
+        stage_changes(db, panel, chunk, made)
         queries.append(
             f'SELECT {CUSTOMER} AS customer, {PRODUCT} AS product, "{TIME}" AS t, {KIND} AS kind, '
-            f'{AMOUNT} AS amount, {number} AS part, "{ORDER}" AS row FROM {made}'
+            f'{AMOUNT} AS amount, 0 AS part, "{ORDER}" AS row FROM {made}'
         )
     return queries
 
 
-def _opened(given: Given, number: int) -> list[str]:
-    """Queries of the products whose day of taking a table tells, each once a customer and day."""
+def _opened(wide: Sequence[Given]) -> list[str]:
+    """Queries of the products whose day of taking tables tell, each once a customer and day."""
+    told = dict[str, list[str]]()
+    for given in wide:
+        for i, column in enumerate(given.table.having("opened")):
+            told.setdefault(column.name, []).append(
+                f"SELECT customer, o{i} AS t, row FROM {given.view} "
+                f"WHERE reason IS NULL AND o{i} IS NOT NULL"
+            )
     return [
-        f"SELECT customer, {text(column.name)} AS product, o{i} AS t, {text(ACQUIRED)} AS kind, "
-        f"NULL::DOUBLE AS amount, {number} AS part, min(row) AS row FROM {given.view} "
-        f"WHERE reason IS NULL AND o{i} IS NOT NULL GROUP BY customer, o{i}"
-        for i, column in enumerate(given.table.having("opened"))
+        f"SELECT customer, {text(name)} AS product, t, {text(ACQUIRED)} AS kind, "
+        f"NULL::DOUBLE AS amount, 0 AS part, min(row) AS row FROM ({' UNION ALL '.join(rows)}) "
+        "GROUP BY customer, t"
+        for name, rows in told.items()
     ]
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finrec.intake.values import MONEY
+from finrec.intake.values import MONEY, in_plain_digits
 from finrec.schema import DataError
 
 SAMPLE = 2**18  # bytes looked at for separator and header
@@ -23,8 +23,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-COMMA = re.compile(r"^[-+]?(\d{1,3}(\.\d{3})+|\d+),\d+$")
-POINT = re.compile(r"^[-+]?(\d{1,3}(,\d{3})+|\d*)\.\d+$")
+# Words with a letter beyond ASCII: not quotes, dashes, currency signs and blanks (cp1252).
+_HIGH = rb"\x81\x83\x8a\x8c-\x90\x9a\x9c-\x9f\xc0-\xd6\xd8-\xf6\xf8-\xff"
+_BEYOND = re.compile(rb"[A-Za-z" + _HIGH + rb"]*[" + _HIGH + rb"][A-Za-z" + _HIGH + rb"]*")
+COMMA = re.compile(r"^[-+]?((\d{1,3}(\.\d{3})+|\d+),\d+|\d{1,3}(\.\d{3}){2,})$")
+POINT = re.compile(r"^[-+]?((\d{1,3}(,\d{3})+|\d*)\.\d+|\d{1,3}(,\d{3}){2,})$")
+EITHER = re.compile(r"^[-+]?[1-9]\d{0,2}[.,]\d{3}$")  # thousands or three decimals
 NUMBER = re.compile(r"^[-+]?(\d[\d., ]*|\.\d+)(e[-+]?\d+)?$", re.IGNORECASE)
 DATE = re.compile(r"^\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T]\d.*)?$")
 
@@ -58,7 +62,7 @@ def encoding_of(file: Path, name: str) -> str:
     """The encoding that reads most of the file; UTF-8 where both would do.
 
     Raises:
-        DataError: when it is no text.
+        DataError: when it is no text, or in an encoding that can't be told.
     """
     with file.open("rb") as stream:
         start = stream.read(SAMPLE)
@@ -95,8 +99,24 @@ def encoding_of(file: Path, name: str) -> str:
                 break
     if good >= bad:
         return "utf-8"
+    if not _western(start):
+        raise DataError(
+            f"{name} is neither UTF-8 nor in a Western encoding (Shift-JIS, GB18030 or "
+            'windows-1251, say); save it as UTF-8, in a spreadsheet as "CSV UTF-8".'
+        )
     undefined = any(bytes([c]) in start for c in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
     return "latin-1" if undefined else "cp1252"
+
+
+def _western(start: bytes) -> bool:
+    """Whether letters beyond ASCII stand among others, as in Latin script, not by themselves.
+
+    Any bytes are text in a Western encoding: Japanese or Russian would become signs that nobody
+    can read, and that nothing matches.
+    """
+    words = _BEYOND.findall(start)
+    letters = sum(map(len, words))
+    return sum(c >= 0x80 for word in words for c in word) <= letters / 2
 
 
 def format_of(file: Path, name: str) -> Format:
@@ -184,7 +204,12 @@ def _has_header(rows: list[list[str]]) -> bool:
 
 
 def _decimal(rows: list[list[str]], separator: str) -> str:
-    cells = [MONEY.sub("", cell) for row in rows for cell in row]
-    comma = sum(bool(COMMA.match(c)) for c in cells)
-    point = sum(bool(POINT.match(c)) for c in cells)
-    return "," if comma > point and (separator != "," or comma > 2 * point) else "."
+    """The sign that is surely the decimal one; of 1.500 and 1,500 nobody knows."""
+    cells = [MONEY.sub("", in_plain_digits(cell)) for row in rows for cell in row]
+    sure = [c for c in cells if not EITHER.match(c)]
+    comma = sum(bool(COMMA.match(c)) for c in sure)
+    point = sum(bool(POINT.match(c)) for c in sure)
+    if comma or point:
+        return "," if comma > point and (separator != "," or comma > 2 * point) else "."
+    # Without any sure one: where cells stand between semicolons, a comma is the decimal sign.
+    return "," if separator == ";" and len(sure) < len(cells) else "."

@@ -167,7 +167,7 @@ class Mapping:
             f"{table.file}, column {column.name}: {column.why}."
             for table in self.tables
             for column in table.columns
-            if column.confidence < DOUBTFUL and column.role != "ignore"
+            if column.confidence < DOUBTFUL
         ]
 
     def with_role(self, file: str, column: str, role: Role) -> Mapping:

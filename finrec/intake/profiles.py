@@ -39,8 +39,8 @@ def stage_profiles(
     Returns:
         Whether it was written.
     """
-    parts = []
-    for given in every:
+    alike = dict[tuple[str, ...], list[str]]()  # of one kind with the same attributes: one table
+    for number, given in enumerate(every):
         if given.table.kind not in ("holdings", "events") or not given.has("date"):
             continue
         columns = {
@@ -49,41 +49,51 @@ def stage_profiles(
             for c in described_by(given, "customer")
             if c.name in names
         }  # fmt: skip
-        columns = {n: value for n, value in columns.items() if _changes(db, given, value)}
-        if columns:
-            parts += _kept(db, given, columns)
+        values = "".join(f", {columns[name]} AS {quoted(name)}" for name in sorted(columns))
+        alike.setdefault((given.table.kind, *sorted(columns)), []).append(
+            f'SELECT customer, "time", ({number}, row) AS row{values} FROM {given.view} '
+            "WHERE reason IS NULL"
+        )
+    parts = []
+    for number, ((kind, *attributes), rows) in enumerate(alike.items()):
+        view = f"told_{number}"
+        db.execute(f"CREATE VIEW {view} AS {' UNION ALL '.join(rows)}")
+        changing = [name for name in attributes if _changes(db, view, quoted(name))]
+        if changing:
+            parts += _kept(db, view, kind, changing)
     if parts:
         write_query(db, f"SELECT * FROM ({' UNION ALL BY NAME '.join(parts)}) ORDER BY 1, 2", out)
     return bool(parts)
 
 
-def _changes(db: duckdb.DuckDBPyConnection, given: Given, value: str) -> bool:
+def _changes(db: duckdb.DuckDBPyConnection, view: str, value: str) -> bool:
     """Whether some customer has two values, or a value and none."""
     found = db.execute(
-        f"SELECT 1 FROM (SELECT customer, {value} AS v FROM {given.view} WHERE reason IS NULL) "
+        f"SELECT 1 FROM (SELECT customer, {value} AS v FROM {view}) "
         "GROUP BY customer HAVING min(v) <> max(v) OR count(v) BETWEEN 1 AND count(*) - 1 "
         "LIMIT 1"
     ).fetchall()
     return bool(found)
 
 
-def _kept(db: duckdb.DuckDBPyConnection, given: Given, columns: dict[str, str]) -> list[str]:
-    """Queries of the rows that are kept of a table."""
-    used = f"FROM {given.view} WHERE reason IS NULL"
-    listed = "".join(f", {value} AS {quoted(name)}" for name, value in columns.items())
-    since = f"TIMESTAMP {text(EVER)}" if given.table.kind == "holdings" else '"time"::TIMESTAMP'
+def _kept(
+    db: duckdb.DuckDBPyConnection, view: str, kind: str, attributes: Sequence[str]
+) -> list[str]:
+    """Queries of the rows that are kept of a table, which may be several files."""
+    listed = "".join(f", {quoted(name)}" for name in attributes)
+    since = f"TIMESTAMP {text(EVER)}" if kind == "holdings" else '"time"::TIMESTAMP'
 
     def query(rows: str, time: str) -> str:
         return (
-            f'SELECT customer AS {CUSTOMER}, {time} AS "{TIME}"{listed} FROM {given.view} '
+            f'SELECT customer AS {CUSTOMER}, {time} AS "{TIME}"{listed} FROM {view} '
             f"WHERE row IN (SELECT {rows} GROUP BY customer)"
         )
 
-    found = [query(f'arg_min(row, ("time", row)) {used}', since)]
+    found = [query(f'arg_min(row, ("time", row)) FROM {view}', since)]
     for share in KEPT:
         moment = db.execute(
-            f'SELECT quantile_disc("time"::TIMESTAMP, {share})::VARCHAR {used}'
+            f'SELECT quantile_disc("time"::TIMESTAMP, {share})::VARCHAR FROM {view}'
         ).fetchall()[0][0]
-        before = f'arg_max(row, ("time", row)) {used} AND "time" < TIMESTAMP {text(moment)}'
+        before = f'arg_max(row, ("time", row)) FROM {view} WHERE "time" < TIMESTAMP {text(moment)}'
         found.append(query(before, '"time"::TIMESTAMP'))
     return found

@@ -232,6 +232,9 @@ def _column(
     if not look.known:
         return Column(look.name, "ignore", confidence=0.9, why="empty")
     if kind == "events":
+        if date is None and _unread(look):
+            why = "its name says date, but no dates are read in it: write them as 2024-01-31"
+            return Column(look.name, "ignore", confidence=0.3, why=why)
         if look.numbers > 0.5 and look.named("amount"):
             return Column(look.name, "amount", "number", confidence=0.85,
                           why=_reason(look, "amount"))  # fmt: skip
@@ -250,6 +253,12 @@ def _column(
     if kind == "products" and look.named("text") == 1.0:
         return Column(look.name, "text", confidence=0.8, why=_reason(look, "text"))
     return _attribute(look, kind)
+
+
+def _unread(look: Look) -> bool:
+    """Whether a column is called a date and holds something else, of another calendar, say."""
+    called = look.named("date") == 1.0 or re.search("date|datum|fecha|تاريخ|дата", look.plain)
+    return bool(called) and look.distinct > 2 and look.dates < 0.5 and not look.yes_no
 
 
 def _attribute(look: Look, kind: TableKind) -> Column:

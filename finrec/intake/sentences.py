@@ -50,4 +50,9 @@ def sentence(table: Table) -> str:
         return f"{table.file}: prices ({one('price')}) of {one('product')} by {one('date')}."
     if table.kind == "links":
         return f"{table.file}: links from {one('customer')} to {one('target')}."
-    return f"{table.file}: not used."
+    if table.having("customer") or table.having("product"):
+        return f"{table.file}: not used."
+    return (
+        f"{table.file}: not used, because no name of a column says customer or product; say in the "
+        "mapping which they are."
+    )

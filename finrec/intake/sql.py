@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from finrec.datasets.large import text
 from finrec.intake.mapping import Column
-from finrec.intake.values import NO, SHEET_DAYS, UNKNOWN, UNKNOWN_NUMBER, YES
+from finrec.intake.values import NO, OTHERS, PLAIN, SHEET_DAYS, UNKNOWN, UNKNOWN_NUMBER, YES
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BEFORE_1970 = 25_569  # days that a spreadsheet counts up to 1970-01-01
-_MONEY = "[€$£¥\\s\\x{00a0}\\x{202f}'']|EUR|USD|GBP|CHF"
+_MONEY = "[€$£¥₹₽₩₺円元\\s\\x{00a0}\\x{202f}'']|EUR|USD|GBP|CHF|JPY|CNY|INR|SAR|AED"
 
 
 def among(cell: str, words: Iterable[str]) -> str:
@@ -28,9 +28,14 @@ def unknown_number(cell: str) -> str:
     return f"({cell} IS NULL OR {among(cell, UNKNOWN_NUMBER)})"
 
 
+def in_plain_digits(cell: str) -> str:
+    """The cell with digits of other scripts (full width, Arabic, …) as 0 to 9."""
+    return f"translate({cell}, {text(OTHERS)}, {text(PLAIN)})"
+
+
 def number(cell: str, decimal: str) -> str:
     """The number in a cell as DOUBLE, NULL where there is none."""
-    plain = f"regexp_replace({cell}, '{_MONEY}', '', 'g')"
+    plain = f"regexp_replace({in_plain_digits(cell)}, '{_MONEY}', '', 'g')"
     bare = f"trim({plain}, '()')"
     if decimal == ",":
         comma = r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"
@@ -59,6 +64,7 @@ def number(cell: str, decimal: str) -> str:
 def date(cell: str, formats: tuple[str, ...]) -> str:
     """The moment in a cell as TIMESTAMP, NULL where there is none or it is out of all reason."""
     tries = []
+    cell = in_plain_digits(cell)
     for form in (*formats, *(() if "iso" in formats else ("iso",))):
         if form == "iso":
             if not set(formats) & {"%Y%m%d", "%Y%m", "seconds", "milliseconds", "spreadsheet"}:

@@ -11,11 +11,24 @@ UNKNOWN = frozenset({"", "null", "nan", "n/a", "none", "#n/a", "nat"})
 UNKNOWN_NUMBER = UNKNOWN | {"na", "-", "?", ".", "--"}
 YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "x", "s", "si", "sí", "ja", "j", "wahr"})
 NO = frozenset({"0", "0.0", "false", "f", "no", "n", "nein", "falsch"})
-MONEY = re.compile(r"[€$£¥\s\u00a0\u202f']|EUR|USD|GBP|CHF")
+# What was done with a product, lower case.
+BUY = ("buy", "b", "purchase", "purchased", "acquired", "open", "opened", "add", "added",
+       "subscribe", "new", "new business", "kauf", "compra", "1")  # fmt: skip
+SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "cancel", "cancelled",
+        "canceled", "cancellation", "redeem", "redemption", "lapse", "lapsed", "surrender",
+        "surrendered", "terminate", "terminated", "termination", "expired", "verkauf", "venta",
+        "storno", "kündigung", "baja", "-1")  # fmt: skip
+MONEY = re.compile(r"[€$£¥₹₽₩₺円元\s\u00a0\u202f']|EUR|USD|GBP|CHF|JPY|CNY|INR|SAR|AED")
+# Digits and signs of numbers and dates in other scripts: full width, Arabic, Persian, Indian.
+OTHERS = "".join(
+    "".join(chr(ord(zero) + i) for i in range(10)) for zero in "\uff10\u0660\u06f0\u0966"
+) + "\uff0e\uff0c\uff0d\uff0f\uff1a\u066b\u066c\u2212"  # fmt: skip
+PLAIN = "0123456789" * 4 + ".,-/:.,-"
+_PLAIN = str.maketrans(OTHERS, PLAIN)
 _FORMATS = (
     "%d.%m.%Y", "%d.%m.%y", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y%m%d",
     "%d/%m/%y", "%m/%d/%y", "%Y-%m", "%m/%Y", "%m.%Y", "%b %Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y",
-    "%B %d, %Y", "%b %d, %Y", "%Y%m",
+    "%B %d, %Y", "%b %d, %Y", "%Y%m", "%Y年%m月%d日", "%Y년 %m월 %d일",
 )  # fmt: skip
 _TIMES = ("", " %H:%M:%S", " %H:%M")
 _NOT_MONTHS = {"%Y-%m": r"^\d{4}-\d{2}$", "%Y%m": r"^(19|20)\d{2}(0[1-9]|1[0-2])$",
@@ -24,9 +37,14 @@ ISO = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?$")
 SHEET_DAYS = (20_000, 60_000)  # 1954 to 2064 as a spreadsheet counts days
 
 
+def in_plain_digits(cell: str) -> str:
+    """The cell with digits of other scripts (full width, Arabic, …) as 0 to 9."""
+    return cell if cell.isascii() else cell.translate(_PLAIN)
+
+
 def number(cell: str, decimal: str) -> float | None:
     """The number in a cell, with currency signs and thousands separators taken off."""
-    plain = MONEY.sub("", cell)
+    plain = MONEY.sub("", in_plain_digits(cell))
     negative = plain.startswith("(") and plain.endswith(")")
     plain = plain.strip("()")
     if decimal == ",":
@@ -45,7 +63,7 @@ def date_formats(cells: Sequence[str], day_first: bool) -> tuple[tuple[str, ...]
     The order of day and month is in doubt when both would read every cell; then ``day_first``
     decides.
     """
-    known = [c for c in cells if c.lower() not in UNKNOWN_NUMBER]
+    known = [in_plain_digits(c) for c in cells if c.lower() not in UNKNOWN_NUMBER]
     if not known:
         return (), 0.0, False
     iso = sum(bool(ISO.match(c)) and _iso(c) for c in known) / len(known)
@@ -81,6 +99,8 @@ def _sheet_day(cell: str) -> bool:
 
 
 def _iso(cell: str) -> bool:
+    if not 1900 <= int(cell[:4]) <= 2199:
+        return False  # another calendar, say
     try:
         datetime.fromisoformat(cell.replace("Z", "+00:00"))
     except ValueError:

@@ -67,19 +67,20 @@ def erase(customer: str) -> Erasure:
     Raises:
         DataError: when no snapshot knows the customer, or the disk is full.
     """
-    rewritten = []
+    rewritten, runs = [], dict[str, None]()
     for snapshot in store.snapshots():
         removed = sum(_count(file, customer) for file in snapshot.path.glob("*.parquet"))
         attached = any(_text_mentions(snapshot.path / a, customer) for a in snapshot.attachments)
         if removed or attached:
             new = _rewrite(snapshot, customer)
+            # Before the old one goes: ended in between, the same command finds it and flags again.
+            runs |= dict.fromkeys(_flag_runs({snapshot.ref: new.ref}))
             store.delete(snapshot)
             rewritten.append((snapshot.ref, new.ref, removed))
     if not rewritten and not mentions(customer)[1]:
         raise DataError("No snapshot and no file knows that customer; check the id.")
-    runs = tuple(_flag_runs({old: new for old, new, _ in rewritten}))
     scanned, left, unread = mentions(customer)
-    return Erasure(tuple(rewritten), runs, scanned, left, unread)
+    return Erasure(tuple(rewritten), tuple(runs), scanned, left, unread)
 
 
 def mentions(customer: str) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
@@ -256,6 +257,9 @@ def _flag_runs(replaced: dict[str, str]) -> Iterator[str]:
     for folder, ref in _learned(replaced).items():
         file = folder / FLAGS
         flags = json.loads(file.read_text()) if file.exists() else []
+        yield folder.name
+        if any(f["snapshot"] == ref and f["now"] == replaced[ref] for f in flags):
+            continue
         flags.append(
             {
                 "flag": "erased customer",
@@ -269,4 +273,3 @@ def _flag_runs(replaced: dict[str, str]) -> Iterator[str]:
         part = file.with_suffix(f".part-{os.getpid()}")
         part.write_text(json.dumps(flags, indent=1))
         os.replace(part, file)
-        yield folder.name

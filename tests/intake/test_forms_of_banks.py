@@ -222,3 +222,54 @@ def test_pairs_of_customers_are_links(tmp_path: Path, header: str, roles: list[s
     assert table.kind == ("links" if None not in roles else "customers")
     told = [c.role for c in table.columns]
     assert [t for t, r in zip(told, roles, strict=True) if r] == [r for r in roles if r]
+
+
+@pytest.mark.parametrize("header", ["transaction_type", "TransactionType", "event type"])
+def test_lapses_of_policies_are_no_offers_taken_up(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "policies.csv"
+    words = ("NEW", "RENEWAL", "LAPSE")
+    rows = [(f"{n // 3}", ("Home", "Motor")[n % 2], f"2024-01-{n % 28 + 1:02d}", words[n % 3])
+            for n in range(60)]  # fmt: skip
+    file.write_text(
+        f"policyholder,cover,start,{header}\n" + "".join(",".join(r) + "\n" for r in rows)
+    )
+    found = here.read([file])
+    kinds = found.tables["events"]["kind"].value_counts().to_dict()
+    assert kinds == {"acquired": 20, "dropped": 20, "RENEWAL": 20}
+    assert any("RENEWAL (20 rows) count as taking" in note for note in found.receipt["notes"])
+
+
+@pytest.mark.parametrize("header", ["ts", "ts_ms", "epoch"])
+def test_moments_counted_in_milliseconds_are_times(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "fills.csv"
+    rows = [(f"a{n % 9}", ("BTC", "ETH")[n % 2], str(1_700_000_000_000 + n)) for n in range(60)]
+    file.write_text(f"account,asset,{header}\n" + "".join(",".join(r) + "\n" for r in rows))
+    times = here.read([file]).tables["events"]["time"]
+    assert times.min() == pd.Timestamp("2023-11-14 22:13:20")
+
+
+@pytest.mark.parametrize(
+    "encoding,row",
+    [
+        ("cp932", "顧客1,カードローン"),
+        ("gb18030", "张三,定期存款"),
+        ("cp1251", "Иван,Вклад"),
+        ("cp1256", "محمد,قرض"),
+    ],
+)
+def test_scripts_that_no_western_encoding_holds_are_not_read_as_one(
+    tmp_path: Path, encoding: str, row: str
+) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_bytes(f"customer,product\n{row}\n".encode(encoding))
+    with pytest.raises(DataError, match="sales.csv is neither UTF-8 .* save it as UTF-8"):
+        here.read([file])
+
+
+def test_western_letters_signs_and_blanks_are_read_without_utf8(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    rows = ["é,Prêt à taux zéro,1\xa0000\xa0€", "Öl,Größe,2\xa0€", "“a”,– bon,5 £", "él,Año,1 €"]
+    for row in rows:
+        file.write_bytes(f"customer,product,amount\n{row}\n".encode("cp1252"))
+        events = here.read([file]).tables["events"]
+        assert events["product_id"].tolist() == [row.split(",")[1]]

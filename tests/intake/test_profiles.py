@@ -119,3 +119,35 @@ def test_profiles_are_kept_checked_and_erased(files: list[Path]) -> None:
     snapshots.erase("C003")
     for file in made.path.parent.glob("*/profiles.parquet"):
         assert "C003" not in set(pd.read_parquet(file)["customer_id"])
+
+
+def test_a_file_a_month_says_what_one_file_of_all_months_says(
+    files: list[Path], tmp_path: Path
+) -> None:
+    whole = here.read(files)
+    parts = []
+    for number, (_, month) in enumerate(panel().groupby("month")):
+        part = month.drop(columns=["loan"]) if number == 4 else month  # a column was forgotten
+        parts.append(tmp_path / f"month{number}.csv")
+        part[list(part.columns)[:: -1 if number % 2 else 1]].to_csv(parts[-1], index=False)
+    apart = here.read(parts)
+    for name in ("customers", PROFILES):
+        keys = [c for c in ("customer_id", "time") if c in whole.tables[name].columns]
+        one, many = (r.tables[name].sort_values(keys, ignore_index=True) for r in (whole, apart))
+        pd.testing.assert_frame_equal(many[one.columns.tolist()], one)
+    columns = ["customer_id", "product_id", "time", "kind"]
+    one, many = (r.tables["events"].query("product_id != 'loan'")[columns] for r in (whole, apart))
+    pd.testing.assert_frame_equal(
+        many.sort_values(columns, ignore_index=True), one.sort_values(columns, ignore_index=True)
+    )
+    loans = apart.tables["events"].query("product_id == 'loan'")
+    assert len(loans) == len(whole.tables["events"].query("product_id == 'loan'"))
+    assert set(loans["kind"]) == {"held", "acquired"}, "a product not asked about is not dropped"
+
+
+def test_days_of_opening_told_in_several_files_are_one_event_each(tmp_path: Path) -> None:
+    row = "client,card_opened,loan_opened\n1,2024-01-05,\n2,2024-02-01,2024-03-01\n"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text(row)
+    events = here.read([tmp_path / "a.csv", tmp_path / "b.csv"]).tables["events"]
+    assert len(events) == 3
