@@ -112,8 +112,8 @@ def learning(logs: Mapping[str, pd.DataFrame]) -> tuple[go.Figure, str, pd.DataF
         logs: by the model's name, as from :func:`finrec.training.jobs.read_log`.
     """
     metrics = {curves.last_text(log, "metric") for log in logs.values()} - {""}
-    valid = f"Validation {formats.measure(metrics.pop())}" if len(metrics) == 1 else "Validation"
-    figure = make_subplots(cols=2, subplot_titles=("Loss", valid))
+    judged = f"Validation {formats.measure(metrics.pop())}" if len(metrics) == 1 else "Validation"
+    figure = make_subplots(cols=2, subplot_titles=("Loss", judged))
     told, tables = [], []
     for (name, log), colour, dash, symbol in zip(
         logs.items(), COLOURS, DASHES, SYMBOLS, strict=False
