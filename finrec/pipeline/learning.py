@@ -27,7 +27,7 @@ from finrec.serving.recommender import offerable
 from finrec.serving.worth import Activity
 from finrec.snapshots import Snapshot
 from finrec.split import FoldName, Split, split
-from finrec.training import assemble, calibrate, fit, jobs, paths
+from finrec.training import assemble, calibrate, course, fit, jobs, paths
 from finrec.training import runs as run_store
 from finrec.training.checkpoint import Checkpoints
 from finrec.training.device import device_of
@@ -269,7 +269,9 @@ def demo(progress: Progress = lambda event: None) -> Run:
 def estimate(settings: RunSettings) -> Estimate:
     """How long a training with these settings will take on this machine."""
     rows = store.find(settings.snapshot).rows
-    return estimate_seconds(settings, rows["events"], rows["products"], runs())
+    customers = rows["customers"] or rows["events"]
+    rounds = course.passes(customers, course.batch_size(customers, settings.train.batch))
+    return estimate_seconds(settings, rows["events"] * rounds, rows["products"], runs())
 
 
 def device_name() -> str:

@@ -8,26 +8,21 @@ from __future__ import annotations
 import numpy as np
 
 from finrec.config import TrainSettings
-from finrec.schema import DROPPED
-from finrec.scorer import KINDS, SECONDS_PER_DAY, Cohort
+from finrec.scorer import SECONDS_PER_DAY, Cohort
 
 
 def event_weights(histories: Cohort, n_products: int, train: TrainSettings) -> np.ndarray | None:
-    """Weight of each event as a target, float32 [E]; None when all count the same.
-
-    An event by which something was given up is read, and never a target.
-    """
+    """Weight of each event as a target, float32 [E]; None when all count the same."""
     if not len(histories.times):
         return None
-    weights = (histories.kinds != KINDS.index(DROPPED)).astype(float)
-    alike = bool(weights.all())
+    weights = np.ones(len(histories.times))
     if train.half_life_days is not None:
         age = (histories.times.max() - histories.times) / SECONDS_PER_DAY
         weights *= 0.5 ** (age / train.half_life_days)
     if train.balance == "weights":
         rare = _rarity(histories, n_products, train.balance_power)[histories.products]
         weights *= rare / rare.mean()
-    elif train.half_life_days is None and alike:
+    elif train.half_life_days is None:
         return None
     return weights.astype(np.float32)
 

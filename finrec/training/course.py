@@ -1,8 +1,8 @@
 """How an epoch over few customers is cut into steps.
 
 With a batch of 256 an epoch over 300 customers would be two steps, and a model of few epochs would
-have learned nothing. So batches become smaller, and where customers are very few an epoch is
-several passes over them.
+have learned nothing. So batches become smaller, and where customers are few an epoch is several
+passes over them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import math
 from finrec.config import RunSettings
 
 FEWEST_STEPS = 20  # of an epoch
+FEWEST_SEEN = 6_000  # customers that an epoch sees, in at most so many passes:
+MOST_PASSES = 3
 AVERAGED = 0.5  # epochs that weights are averaged over where data are split by time
 LEAST_BATCH = 8
 
@@ -35,4 +37,6 @@ def batch_size(customers: int, most: int) -> int:
 
 def passes(customers: int, batch: int) -> int:
     """Passes over the customers that make an epoch, at least 1."""
-    return max(1, math.ceil(FEWEST_STEPS / max(1, math.ceil(customers / batch))))
+    seen = math.ceil(FEWEST_SEEN / max(1, customers))
+    steps = math.ceil(FEWEST_STEPS / max(1, math.ceil(customers / batch)))
+    return max(1, steps, min(MOST_PASSES, seen))

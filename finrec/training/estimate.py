@@ -39,7 +39,7 @@ def estimate(settings: RunSettings, events: int, products: int, runs: Sequence[R
 
     Args:
         settings: of the training to come.
-        events: of its snapshot.
+        events: of its snapshot, as often as an epoch goes over them.
         products: of its snapshot.
         runs: earlier runs on this machine, newest first.
     """

@@ -1,7 +1,5 @@
 """Rare products count as much as the settings say; events of one moment don't see each other."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +8,7 @@ import torch
 from finrec import presets
 from finrec.config import TrainSettings
 from finrec.features import profile, sequences
-from finrec.scorer import KINDS, Cohort
+from finrec.scorer import Cohort
 from finrec.training import balance
 
 
@@ -38,14 +36,6 @@ def test_class_weights_make_products_count_the_same():
     assert weights[:4].sum() == pytest.approx(weights[4:].sum())
     assert weights.mean() == pytest.approx(1.0)
     assert balance.event_weights(FOUR_TO_ONE, 3, TrainSettings()) is None
-
-
-def test_what_was_given_up_is_no_target():
-    kinds = np.array([KINDS.index(k) for k in ("acquired", "dropped", "held", "acquired", "other")])
-    some = replace(FOUR_TO_ONE, kinds=kinds)
-    assert balance.event_weights(some, 3, TrainSettings()).tolist() == [1, 0, 1, 1, 1]
-    age = TrainSettings(half_life_days=1.0)
-    np.testing.assert_allclose(balance.event_weights(some, 3, age), [1 / 16, 0, 1 / 4, 1 / 2, 1])
 
 
 def test_class_weights_and_age_multiply():
