@@ -174,6 +174,13 @@ def test_an_empty_or_wrong_file_is_named_with_what_is_wrong(tmp_path):
         datasets.load("insurance", tmp_path)
 
 
+def test_what_is_not_known_is_a_dash_in_a_table(capsys):
+    screen.table(pd.DataFrame({"x": [0.5, np.nan], "y": [None, "a"], "z": [pd.NaT, pd.NaT]}))
+    told = capsys.readouterr().out
+    assert "nan" not in told.lower() and "none" not in told.lower() and "nat" not in told.lower()
+    assert "0.5000" in told and told.count("–") == 4
+
+
 def test_what_is_no_number_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     found = {
         "a": float("nan"), "b": [np.float32("inf"), 1.5], "c": {"d": np.array([np.nan, 2.0])},

@@ -58,8 +58,14 @@ def table(frame: pd.DataFrame, title: str = "") -> None:
     for column in frame.columns:
         drawn.add_column(str(column), overflow="fold")
     for row in frame.itertuples(index=False):
-        drawn.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row), style=None)
+        drawn.add_row(*map(_cell, row), style=None)
     Console().print(drawn, markup=False)
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NaT or value != value:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 @contextmanager
