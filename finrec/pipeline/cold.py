@@ -59,10 +59,14 @@ def products(
         progress: told of steps and epochs.
 
     Raises:
-        DataError: when no test case is about a product taken out.
+        DataError: when no test case is about a product taken out, or a list is the catalogue.
     """
     parts = split(store.find(settings.snapshot).load(), settings.protocol)
     n = len(parts.catalogue)
+    if k >= n:
+        raise DataError(
+            f"A list of {k} holds all {n} products, so that anything is found; give a smaller -k."
+        )
     chosen = np.random.default_rng(seed).permutation(n)[: max(1, round(share * n))]
     cold = np.zeros(n, dtype=bool)
     cold[chosen] = True

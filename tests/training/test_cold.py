@@ -6,7 +6,7 @@ import pytest
 
 from finrec import presets, snapshots
 from finrec.pipeline import cold
-from finrec.schema import Dataset, DatasetInfo
+from finrec.schema import DataError, Dataset, DatasetInfo
 from finrec.split import split
 from finrec.training import assemble, fit
 
@@ -49,6 +49,8 @@ def made(home, monkeypatch):
 
 
 def test_text_finds_what_nobody_has_bought_and_popularity_cannot(made):
+    with pytest.raises(DataError, match="give a smaller -k"):
+        cold.products(made("+tl"), share=0.1, k=10_000)
     found = cold.products(made("+tl"), share=0.1, k=15)
     assert found.held_out == 8 and found.cases > 10
     assert found.popularity == 0 and found.random < 0.4
