@@ -1,7 +1,8 @@
 """The one training loop: every variant of the model is learned by it.
 
 A run is repeatable: batches come from (seed, epoch), dropout from torch's generator, whose state
-is part of each checkpoint, so that a killed run resumes to the weights it would have had.
+is part of each checkpoint, so that a killed run resumes to the weights it would have had; on CUDA,
+where sums are added up in no fixed order, but for rounding.
 """
 
 from __future__ import annotations
