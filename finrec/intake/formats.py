@@ -114,7 +114,7 @@ def _western(start: bytes) -> bool:
     Any bytes are text in a Western encoding: Japanese or Russian would become signs that nobody
     can read, and that nothing matches.
     """
-    words = _BEYOND.findall(start)
+    words = [word for word in _BEYOND.findall(start) if len(word) > 1]  # an "à" says nothing
     letters = sum(map(len, words))
     return sum(c >= 0x80 for word in words for c in word) <= letters / 2
 

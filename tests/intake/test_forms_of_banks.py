@@ -268,7 +268,8 @@ def test_scripts_that_no_western_encoding_holds_are_not_read_as_one(
 
 def test_western_letters_signs_and_blanks_are_read_without_utf8(tmp_path: Path) -> None:
     file = tmp_path / "sales.csv"
-    rows = ["é,Prêt à taux zéro,1\xa0000\xa0€", "Öl,Größe,2\xa0€", "“a”,– bon,5 £", "él,Año,1 €"]
+    rows = ["é,Prêt à taux zéro,1\xa0000\xa0€", "Öl,Größe,2\xa0€", "“a”,– bon,5 £", "él,Año,1 €",
+            "C1,Compte à terme,3 €"]  # fmt: skip
     for row in rows:
         file.write_bytes(f"customer,product,amount\n{row}\n".encode("cp1252"))
         events = here.read([file]).tables["events"]
