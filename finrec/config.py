@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finrec.schema import DataError
 
@@ -63,6 +63,15 @@ class Frozen(BaseModel):
     """Base of all settings: immutable, and an unknown name is an error rather than ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def refusal(error: ValidationError, of: str = "") -> DataError:
+    """What is wrong with settings, as a sentence; ``of`` stands before the setting's name."""
+    first = error.errors()[0]
+    if not first["loc"]:  # what is wrong is how settings go together
+        return DataError(f"{first['msg'].removeprefix('Value error, ')}.")
+    where = of + ".".join(map(str, first["loc"]))
+    return DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).")
 
 
 class ModelSettings(Frozen):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from finrec.config import PARTS, ModelSettings, RunSettings, TrainSettings
+from finrec.config import PARTS, ModelSettings, RunSettings, TrainSettings, refusal
 from finrec.schema import DataError, DatasetInfo
 
 PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -48,12 +48,8 @@ def settings(
             train=TrainSettings(**{**course, "seed": seed, **(train or {})}),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:  # what is wrong is how settings go together
-            raise DataError(f"{first['msg'].removeprefix('Value error, ')}.") from error
         of = {"ModelSettings": "model.", "TrainSettings": "train."}.get(error.title, "")
-        where = of + ".".join(map(str, first["loc"]))
-        raise DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).") from error
+        raise refusal(error, of) from error
 
 
 def idle(made: RunSettings) -> dict[str, str]:

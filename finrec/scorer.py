@@ -162,6 +162,12 @@ class Cohort:
         """Which products are in each history, bool [B, N]."""
         return self._mask(n_products, *self.taken(repeatable=False))
 
+    @property
+    def given_up(self) -> np.ndarray:
+        """Which events gave a product up, bool [E]: they are read, and never foretold."""
+        found: np.ndarray = self.kinds == KINDS.index(DROPPED)
+        return found
+
     def held(self, n_products: int) -> np.ndarray:
         """Which products are held now: not dropped since last acquired or seen, bool [B, N]."""
         return self._mask(n_products, *self.taken(repeatable=True))
@@ -174,7 +180,7 @@ class Cohort:
         """
         if not repeatable:
             return self.rows(), self.products
-        dropped = self.kinds == KINDS.index("dropped")
+        dropped = self.given_up
         change = dropped | np.isin(self.kinds, [KINDS.index("acquired"), KINDS.index("held")])
         rows, products, dropped = self.rows()[change], self.products[change], dropped[change]
         cell = rows * (products.max(initial=0) + 1) + products

@@ -16,8 +16,8 @@ from scipy import sparse
 from finrec.baselines.itemcf import ItemCF, histories
 from finrec.baselines.popularity import Popularity
 from finrec.features import profile
-from finrec.schema import CUSTOMER, DROPPED, PRODUCT, TIME
-from finrec.scorer import KINDS, SECONDS_PER_DAY, Cohort, cohort
+from finrec.schema import CUSTOMER, PRODUCT, TIME
+from finrec.scorer import SECONDS_PER_DAY, Cohort, cohort
 from finrec.split import Fold, Split
 
 MOST_CANDIDATES = 100  # of a large catalogue: nearest by item-based CF, and the popular
@@ -136,7 +136,7 @@ class _Features:
         known = cohort(events[CUSTOMER].unique(), events, split.customers, split.catalogue, until)
         rows = known.rows()
         same = (rows[1:] == rows[:-1]) & (known.times[1:] > known.times[:-1])
-        same &= known.kinds[1:] != KINDS.index(DROPPED)
+        same &= ~known.given_up[1:]
         pairs = (known.products[:-1][same], known.products[1:][same])
         self.follows = sparse.coo_matrix((np.ones(same.sum()), pairs), shape=(n, n)).tocsr()
         self.profile = profile.fit(split.customers[split.customers[CUSTOMER].isin(known.ids)])

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from finrec.baselines.popularity import Popularity
-from finrec.schema import CUSTOMER, DROPPED
-from finrec.scorer import KINDS, Cohort, cohort
+from finrec.schema import CUSTOMER
+from finrec.scorer import Cohort, cohort
 from finrec.split import Fold, Split
 
 
@@ -34,7 +34,7 @@ class Markov:
         part = fold.train
         known = cohort(part[CUSTOMER].unique(), part, split.customers, split.catalogue, fold.until)
         rows, n = known.rows(), len(split.catalogue)
-        same = (rows[1:] == rows[:-1]) & (known.kinds[1:] != KINDS.index(DROPPED))
+        same = (rows[1:] == rows[:-1]) & ~known.given_up[1:]
         pairs = (known.products[:-1][same], known.products[1:][same])
         self.transitions = sparse.coo_matrix((np.ones(same.sum()), pairs), shape=(n, n)).tocsr()
         popular = Popularity(self.days).fit(fold, split).counts.astype(np.float64) + 1e-6

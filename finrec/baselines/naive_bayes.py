@@ -7,8 +7,8 @@ from scipy import sparse
 
 from finrec.baselines.itemcf import histories
 from finrec.baselines.popularity import Popularity
-from finrec.schema import CUSTOMER, DROPPED
-from finrec.scorer import KINDS, Cohort, cohort
+from finrec.schema import CUSTOMER
+from finrec.scorer import Cohort, cohort
 from finrec.split import Fold, Split
 
 
@@ -34,14 +34,13 @@ class NaiveBayes:
         part = fold.train
         known = cohort(part[CUSTOMER].unique(), part, split.customers, split.catalogue, fold.until)
         n, rows = len(split.catalogue), known.rows()
-        taken = known.kinds != KINDS.index(DROPPED)
         counts = sparse.csr_matrix((n, n))
         for step in range(1, max(int(known.lengths.max(initial=0)), 1)):
             # Events of one moment are one visit: none of them is evidence for another.
             same = (rows[step:] == rows[:-step]) & (known.times[step:] > known.times[:-step])
             if not (rows[step:] == rows[:-step]).any():
                 break
-            same &= taken[step:]
+            same &= ~known.given_up[step:]
             pairs = (known.products[:-step][same], known.products[step:][same])
             counts = counts + sparse.coo_matrix((np.ones(same.sum()), pairs), shape=(n, n)).tocsr()
         smoothed = counts.toarray() + self.smoothing  # [before, next]

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from finrec.features import sequences
-from finrec.schema import CUSTOMER, DROPPED
-from finrec.scorer import KINDS, Cohort, cohort
+from finrec.schema import CUSTOMER
+from finrec.scorer import Cohort, cohort
 from finrec.split import Fold, Split
 
 LENGTH = 50  # most recent events read
@@ -113,7 +113,7 @@ class NextEvent:
         rng = np.random.default_rng(self.seed)
         network = self.network.train()
         optimizer = torch.optim.AdamW(network.parameters(), lr=self.rate, betas=(0.9, 0.98))
-        lengths = np.minimum(known.lengths, LENGTH)
+        lengths, taken = np.minimum(known.lengths, LENGTH), ~known.given_up
         steps = self.epochs * -(-len(known) // self.batch)
         warm = max(1, steps // 20)
 
@@ -123,11 +123,12 @@ class NextEvent:
         rates = torch.optim.lr_scheduler.LambdaLR(optimizer, course)
         for _ in range(self.epochs):
             for rows in sequences.bucketed(lengths, self.batch, rng):
-                products, counts = padded(known, rows)
-                told = foretold(known, rows)
+                real, source, counts = sequences.latest(known, rows, LENGTH)
+                told = sequences.padded(real, taken[source])
                 if not told.any():
                     continue
-                states = network(products, counts)[:, :-1][told]
+                products = sequences.padded(real, known.products[source])
+                states = network(products, torch.from_numpy(counts))[:, :-1][told]
                 logits = network.logits(states)
                 loss = F.cross_entropy(logits, products[told], label_smoothing=self.smoothing)
                 optimizer.zero_grad()
@@ -151,23 +152,5 @@ class NextEvent:
 
 def padded(customers: Cohort, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Products of the latest events, int64 [B, T], padded behind, and how many are real [B]."""
-    real, source, counts = _latest(customers, rows)
-    products = np.zeros(real.shape, dtype=np.int64)
-    products[real] = customers.products[source]
-    return torch.from_numpy(products), torch.from_numpy(counts)
-
-
-def foretold(customers: Cohort, rows: np.ndarray) -> Tensor:
-    """Which of the latest events are to be foretold, bool [B, T]: those that gave nothing up."""
-    real, source, _ = _latest(customers, rows)
-    told = real.copy()
-    told[real] = customers.kinds[source] != KINDS.index(DROPPED)
-    return torch.from_numpy(told)
-
-
-def _latest(customers: Cohort, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where events are real, bool [B, T]; the event of each, int64 [R]; how many [B]."""
-    counts = np.minimum(customers.lengths[rows], LENGTH)
-    real = np.arange(int(counts.max(initial=0))) < counts[:, None]
-    source = (customers.offsets[rows + 1] - counts)[:, None] + np.arange(real.shape[1])
-    return real, source[real], counts
+    real, source, counts = sequences.latest(customers, rows, LENGTH)
+    return sequences.padded(real, customers.products[source]), torch.from_numpy(counts)

@@ -27,20 +27,18 @@ class Popularity:
     def fit(self, fold: Fold, split: Split, rng: np.random.Generator | None = None) -> Popularity:
         """Count; products equally frequent of late are ordered by their frequency ever."""
         events = fold.train[fold.train[KIND] != DROPPED]
-        taken = events[KIND] != HELD
+        taken = events[events[KIND] != HELD]
 
-        def count(some: pd.Series) -> np.ndarray:
-            places = split.catalogue.index(events.loc[some, PRODUCT])
-            return np.bincount(places, minlength=len(split.catalogue))
+        def count(some: pd.DataFrame) -> np.ndarray:
+            return np.bincount(split.catalogue.index(some[PRODUCT]), minlength=len(split.catalogue))
 
-        if self.days is None and taken.all():
-            self.counts = count(taken).astype(np.float32)
+        ever = count(events)
+        if self.days is None and len(taken) == len(events):
+            self.counts = ever.astype(np.float32)
             return self
-        recent = pd.Series(True, events.index)
         if self.days is not None:
-            recent = events[TIME] >= fold.until - pd.Timedelta(days=self.days)
-        ever = count(recent | True)
-        self.counts = (count(taken & recent) + ever / (ever.sum() + 1)).astype(np.float32)
+            taken = taken[taken[TIME] >= fold.until - pd.Timedelta(days=self.days)]
+        self.counts = (count(taken) + ever / (ever.sum() + 1)).astype(np.float32)
         return self
 
     def score(self, customers: Cohort) -> np.ndarray:

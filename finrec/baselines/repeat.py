@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from finrec.baselines.popularity import Popularity
-from finrec.scorer import KINDS, Cohort
+from finrec.scorer import Cohort
 from finrec.split import Fold, Split
 
 
@@ -31,6 +31,6 @@ class Repeat:
         out = np.tile(self.popularity, (len(customers), 1))
         rows = customers.rows()
         place = (np.arange(len(rows)) - customers.offsets[rows] + 1).astype(np.float32)
-        kept = customers.kinds != KINDS.index("dropped")
+        kept = ~customers.given_up
         np.maximum.at(out, (rows[kept], customers.products[kept]), place[kept])
         return out

@@ -108,11 +108,7 @@ def _settings(defaults: BaseModel, given: list[str]) -> BaseModel:
     try:
         return type(defaults).model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        if not first["loc"]:  # what is wrong is how settings go together
-            raise DataError(f"{first['msg'].removeprefix('Value error, ')}.") from error
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"Setting {where}: {first['msg']} (given: {first['input']!r}).") from error
+        raise config.refusal(error) from error
 
 
 COMMANDS = (pretrain,)

@@ -213,6 +213,28 @@ def month(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[s]").astype("datetime64[M]").astype(np.int64) % 12
 
 
+def latest(
+    customers: Cohort, rows: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The last ``length`` events of these customers at most, as places in a padded table.
+
+    Returns:
+        Where events are, bool [B, T]; which one each is, int64 [R]; how many, int64 [B].
+    """
+    counts = np.minimum(customers.lengths[rows], length)
+    places = np.arange(int(counts.max(initial=0)))
+    real = places < counts[:, None]
+    first = customers.offsets[rows + 1] - counts
+    return real, (first[:, None] + places)[real], counts
+
+
+def padded(real: np.ndarray, values: np.ndarray) -> Tensor:
+    """Values [R] where ``real`` [B, T] is True, zeros elsewhere."""
+    out = np.zeros(real.shape, dtype=values.dtype)
+    out[real] = values
+    return torch.from_numpy(out)
+
+
 def batch(encoded: Encoded, rows: np.ndarray, length: int, baskets: bool = False) -> Batch:
     """Tensors of these customers, each with its last ``length`` events.
 
@@ -223,18 +245,12 @@ def batch(encoded: Encoded, rows: np.ndarray, length: int, baskets: bool = False
         baskets: events of one moment are asked for together, before the first of them.
     """
     customers = encoded.customers
-    counts = np.minimum(customers.lengths[rows], length)
-    width = int(counts.max(initial=0))
-    real = np.arange(width) < counts[:, None]  # [B, T]
-    first = customers.offsets[rows + 1] - counts
-    source = (first[:, None] + np.arange(width))[real]
+    real, source, counts = latest(customers, rows, length)
 
     def spread(values: np.ndarray) -> Tensor:
-        out = np.zeros(real.shape, dtype=np.int64)
-        out[real] = values[source]
-        return torch.from_numpy(out)
+        return padded(real, values[source].astype(np.int64, copy=False))
 
-    asked = torch.arange(width).expand(len(rows), -1)
+    asked = torch.arange(real.shape[1]).expand(len(rows), -1)
     if baskets:
         asked = (asked - spread(encoded.together)).clamp(min=0)
     return Batch(
@@ -264,14 +280,8 @@ def _near(linked: Linked | None, rows: np.ndarray) -> dict[str, Tensor]:
     counts = np.diff(some.offsets)
     real = np.arange(int(counts.max(initial=0))) < counts[:, None]
     days = some.times // SECONDS_PER_DAY
-    found = {}
-    for name, values in (
-        ("near", some.products), ("near_days", days), ("near_weights", some.weights)
-    ):  # fmt: skip
-        out = np.zeros(real.shape, dtype=values.dtype)
-        out[real] = values
-        found[name] = torch.from_numpy(out)
-    return found
+    told = {"near": some.products, "near_days": days, "near_weights": some.weights}
+    return {name: padded(real, values) for name, values in told.items()}
 
 
 def bucketed(

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from finrec.datasets.large import text
 from finrec.intake.mapping import Column
-from finrec.intake.values import NO, OTHERS, PLAIN, SHEET_DAYS, UNKNOWN, UNKNOWN_NUMBER, YES
+from finrec.intake.values import MONEY, NO, OTHERS, PLAIN, SHEET_DAYS, UNKNOWN, UNKNOWN_NUMBER, YES
 
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 BEFORE_1970 = 25_569  # days that a spreadsheet counts up to 1970-01-01
-_MONEY = "[€$£¥₹₽₩₺円元\\s\\x{00a0}\\x{202f}'']|EUR|USD|GBP|CHF|JPY|CNY|INR|SAR|AED"
 
 
 def among(cell: str, words: Iterable[str]) -> str:
@@ -35,7 +34,7 @@ def in_plain_digits(cell: str) -> str:
 
 def number(cell: str, decimal: str) -> str:
     """The number in a cell as DOUBLE, NULL where there is none."""
-    plain = f"regexp_replace({in_plain_digits(cell)}, '{_MONEY}', '', 'g')"
+    plain = f"regexp_replace({in_plain_digits(cell)}, {text(MONEY.pattern)}, '', 'g')"
     bare = f"trim({plain}, '()')"
     if decimal == ",":
         comma = r"[-+]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?"

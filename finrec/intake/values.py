@@ -18,7 +18,8 @@ SELL = ("sell", "s", "sale", "sold", "dropped", "drop", "close", "closed", "canc
         "canceled", "cancellation", "redeem", "redemption", "lapse", "lapsed", "surrender",
         "surrendered", "terminate", "terminated", "termination", "expired", "verkauf", "venta",
         "storno", "kündigung", "baja", "-1")  # fmt: skip
-MONEY = re.compile(r"[€$£¥₹₽₩₺円元\s\u00a0\u202f']|EUR|USD|GBP|CHF|JPY|CNY|INR|SAR|AED")
+# Blanks that do not break a line are written out, for DuckDB's engine reads this, too.
+MONEY = re.compile("[€$£¥₹₽₩₺円元\\s\u00a0\u202f']|EUR|USD|GBP|CHF|JPY|CNY|INR|SAR|AED")
 # Digits and signs of numbers and dates in other scripts: full width, Arabic, Persian, Indian.
 OTHERS = "".join(
     "".join(chr(ord(zero) + i) for i in range(10)) for zero in "\uff10\u0660\u06f0\u0966"
